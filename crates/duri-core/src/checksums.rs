@@ -1,0 +1,248 @@
+//! `checksums.json`: a flat object, path → lower-case hexadecimal digest, sorted bytewise.
+//!
+//! Guarantees:
+//! - `Checksums::parse` accepts exactly what `Writer` writes, which is what Python's
+//!   `json.dumps(…, indent=2, sort_keys=True, ensure_ascii=False) + "\n"` gives. So there are no
+//!   duplicates, no second spelling, no path that leaves the root, no path that is a file and a folder.
+//! - Time is linear in the bytes. Memory is the bytes themselves and eight more an entry: paths and
+//!   digests stay where they are in the JSON.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::algorithm::Algorithm;
+use crate::format::{Cursor, FormatError, hex_value, write_string};
+use crate::path::{self, Order};
+
+/// Ten million files is what `DuRi` is made for; more is not a release.
+const MAX_ENTRIES: usize = 10_000_000;
+
+/// A path beyond `path::MAX_PATH`, each byte as an escape of six, still fits sixteen bits.
+#[derive(Clone, Copy)]
+struct Entry {
+    at: u32,
+    length: u16,
+    escaped: bool,
+}
+
+/// The parsed file.
+#[derive(Clone)]
+pub struct Checksums {
+    data: Arc<dyn AsRef<[u8]> + Send + Sync>,
+    algorithm: Algorithm,
+    entries: Vec<Entry>,
+    /// The few paths whose bytes differ from their JSON, by entry.
+    decoded: Vec<(u32, Box<[u8]>)>,
+}
+
+impl std::fmt::Debug for Checksums {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Checksums({} × {})", self.len(), self.algorithm.name())
+    }
+}
+
+impl Checksums {
+    /// Parse canonical bytes.
+    ///
+    /// # Errors
+    ///
+    /// The first byte that is not canonical, and why.
+    pub fn parse(
+        data: impl AsRef<[u8]> + Send + Sync + 'static,
+        algorithm: Algorithm,
+    ) -> Result<Self, FormatError> {
+        let (entries, decoded) = read(data.as_ref(), algorithm)?;
+        Ok(Self { data: Arc::new(data), algorithm, entries, decoded })
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The path of an entry.
+    ///
+    /// # Panics
+    ///
+    /// When there is no entry `index`.
+    #[must_use]
+    pub fn path(&self, index: usize) -> &[u8] {
+        let entry = self.entries[index];
+        if entry.escaped {
+            let found = self.decoded.binary_search_by_key(&index, |(of, _)| *of as usize);
+            return &self.decoded[found.expect("a decoded path for each escaped one")].1;
+        }
+        &(*self.data).as_ref()[range_of(entry)]
+    }
+
+    /// The digest of an entry, in lower-case hexadecimal.
+    ///
+    /// # Panics
+    ///
+    /// When there is no entry `index`.
+    #[must_use]
+    pub fn hex(&self, index: usize) -> &str {
+        let start = range_of(self.entries[index]).end + 4;
+        let digits = &(*self.data).as_ref()[start..start + 2 * self.algorithm.digest_length()];
+        std::str::from_utf8(digits).expect("hexadecimal digits")
+    }
+
+    /// The entry of `path`.
+    #[must_use]
+    pub fn find(&self, path: &[u8]) -> Option<usize> {
+        self.find_from(0, path).ok()
+    }
+
+    /// The entry of `path`, at or after `from`; near ones are found fast.
+    pub(crate) fn find_from(&self, from: usize, path: &[u8]) -> Result<usize, usize> {
+        let (mut low, mut step) = (from, 1);
+        while low + step <= self.len() && self.path(low + step - 1) < path {
+            low += step;
+            step *= 2;
+        }
+        let mut high = (low + step).min(self.len());
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            match self.path(middle).cmp(path) {
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Equal => return Ok(middle),
+                std::cmp::Ordering::Greater => high = middle,
+            }
+        }
+        Err(low)
+    }
+
+    /// Return lines as `sha256sum`, `sha512sum` and `b3sum` write and check them.
+    ///
+    /// A path with a backslash, newline or carriage return is escaped, and its line starts with `\`.
+    #[must_use]
+    pub fn sum_lines(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity((*self.data).as_ref().len());
+        for index in 0..self.len() {
+            let path = self.path(index);
+            let special = |byte: &u8| matches!(byte, b'\\' | b'\n' | b'\r');
+            let escaped = path.iter().any(special);
+            if escaped {
+                out.push(b'\\');
+            }
+            out.extend_from_slice(self.hex(index).as_bytes());
+            out.extend_from_slice(b"  ");
+            for &byte in path {
+                match byte {
+                    b'\\' => out.extend_from_slice(b"\\\\"),
+                    b'\n' => out.extend_from_slice(b"\\n"),
+                    b'\r' => out.extend_from_slice(b"\\r"),
+                    _ => out.push(byte),
+                }
+            }
+            out.push(b'\n');
+        }
+        out
+    }
+}
+
+fn range_of(entry: Entry) -> Range<usize> {
+    let start = entry.at as usize;
+    start..start + usize::from(entry.length)
+}
+
+type Parsed = (Vec<Entry>, Vec<(u32, Box<[u8]>)>);
+
+fn read(data: &[u8], algorithm: Algorithm) -> Result<Parsed, FormatError> {
+    let mut cursor = Cursor::new(data)?;
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut decoded = Vec::new();
+    if cursor.take(b"{}\n") {
+        cursor.end()?;
+        return Ok((entries, decoded));
+    }
+    cursor.expect(b"{\n")?;
+    let mut order = Order::default();
+    loop {
+        cursor.expect(b"  ")?;
+        let start = cursor.at();
+        let path = cursor.string()?;
+        path::check(&path).map_err(|reason| FormatError::at(start, reason))?;
+        if entries.len() == MAX_ENTRIES {
+            return Err(FormatError::at(start, "more than ten million entries"));
+        }
+        let raw = start + 1..cursor.at() - 1;
+        let escaped = matches!(path, Cow::Owned(_));
+        if escaped {
+            decoded.push((offset(entries.len()), path.as_ref().into()));
+        }
+        entries.push(Entry {
+            at: offset(raw.start),
+            length: u16::try_from(raw.len()).expect("at most six times 4095 bytes"),
+            escaped,
+        });
+        order.next(path, true).map_err(|reason| FormatError::at(start, reason))?;
+        cursor.expect(b": ")?;
+        digest(&mut cursor, algorithm)?;
+        if !cursor.take(b",\n") {
+            break;
+        }
+    }
+    cursor.expect(b"\n}\n")?;
+    cursor.end()?;
+    entries.shrink_to_fit();
+    Ok((entries, decoded))
+}
+
+/// `Cursor` refuses more than 4 GiB.
+fn offset(value: usize) -> u32 {
+    u32::try_from(value).expect("an offset below 4 GiB")
+}
+
+fn digest(cursor: &mut Cursor<'_>, algorithm: Algorithm) -> Result<(), FormatError> {
+    let start = cursor.at();
+    let digits = cursor.string()?;
+    if digits.len() != 2 * algorithm.digest_length() {
+        let wanted = 2 * algorithm.digest_length();
+        return Err(FormatError::at(start, format!("a {} has {wanted} digits", algorithm.name())));
+    }
+    if !digits.iter().fold(true, |all, &digit| all & hex_value(digit).is_some()) {
+        return Err(FormatError::at(start, "a digest that is not lower-case hexadecimal"));
+    }
+    Ok(())
+}
+
+/// Writes `checksums.json`, entry by entry, in ascending order of the paths.
+pub(crate) struct Writer {
+    out: Vec<u8>,
+}
+
+impl Writer {
+    pub(crate) fn with_capacity(bytes: usize) -> Self {
+        let mut out = Vec::with_capacity(bytes);
+        out.push(b'{');
+        Self { out }
+    }
+
+    pub(crate) fn entry(&mut self, path: &[u8], digest: &[u8]) {
+        self.out.extend_from_slice(if self.out.len() == 1 { b"\n  " } else { b",\n  " });
+        write_string(&mut self.out, path);
+        self.out.extend_from_slice(b": \"");
+        self.out.extend_from_slice(crate::finding::hex(digest).as_bytes());
+        self.out.push(b'"');
+    }
+
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        self.out.extend_from_slice(if self.out.len() == 1 { b"}\n" } else { b"\n}\n" });
+        self.out
+    }
+}
+
+#[cfg(test)]
+mod tests;

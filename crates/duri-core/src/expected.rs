@@ -1,0 +1,343 @@
+//! What a seal says must be there: one sorted table over the checksums and the attributes.
+//!
+//! Guarantees: the table is in the order of the keys of a walk (a folder's key ends with "/"), no key
+//! comes twice, nothing lies below a file, a link or a mutable path, and every attribute speaks of
+//! an entry that can have it. Attributes that do not fit the checksums beside them are refused.
+//! An entry takes twelve bytes; its path stays in the artifact's bytes.
+
+use std::borrow::Cow;
+
+use crate::attributes::{Attributes, Owner, Place};
+use crate::checksums::Checksums;
+use crate::format::FormatError;
+use crate::path::{Order, PathList};
+
+/// What an entry must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum What {
+    File,
+    Link,
+    /// A folder that is empty, or has a mode or owner of its own.
+    Folder,
+    MutableFile,
+    MutableFolder,
+}
+
+impl What {
+    pub(crate) fn is_folder(self) -> bool {
+        matches!(self, Self::Folder | Self::MutableFolder)
+    }
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::File | Self::MutableFile => "file",
+            Self::Link => "link",
+            Self::Folder | Self::MutableFolder => "folder",
+        }
+    }
+}
+
+/// What is not as usual about an entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Note {
+    pub(crate) mode: Option<u16>,
+    pub(crate) owner: Option<Owner>,
+    pub(crate) append_only: Option<u64>,
+    capability: Option<u32>,
+    pub(crate) hard_link: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    what: What,
+    index: u32,
+    /// Zero: none. Otherwise one more than its place in `notes`.
+    note: u32,
+}
+
+/// The table.
+#[derive(Debug)]
+pub(crate) struct Expected<'a> {
+    checksums: &'a Checksums,
+    attributes: &'a Attributes,
+    folders: PathList,
+    entries: Vec<Entry>,
+    notes: Vec<Note>,
+    /// The owner of whatever has none noted.
+    pub(crate) owner: Option<Owner>,
+}
+
+impl<'a> Expected<'a> {
+    /// Bring checksums and attributes together.
+    pub(crate) fn new(
+        checksums: &'a Checksums,
+        attributes: &'a Attributes,
+    ) -> Result<Self, FormatError> {
+        let mut collected = Collected::new(checksums, attributes);
+        collected.collect()?;
+        let Collected { folders, notes, owner, .. } = collected;
+        let mut table = Self {
+            checksums,
+            attributes,
+            folders,
+            entries: Vec::with_capacity(checksums.len()),
+            notes: Vec::new(),
+            owner,
+        };
+        table.merge(notes)?;
+        Ok(table)
+    }
+
+    fn merge(&mut self, notes: Vec<(What, u32, Note)>) -> Result<(), FormatError> {
+        let index = |index: usize| u32::try_from(index).expect("fewer entries than bytes");
+        let mut others: Vec<Entry> = Vec::new();
+        let entry = |what, at| Entry { what, index: index(at), note: 0 };
+        others.extend((0..self.attributes.symlinks.values.len()).map(|at| entry(What::Link, at)));
+        others.extend((0..self.folders.len()).map(|at| entry(What::Folder, at)));
+        for (at, place) in self.attributes.mutable.values.iter().enumerate() {
+            let folder = *place == Place::Folder;
+            others.push(entry(if folder { What::MutableFolder } else { What::MutableFile }, at));
+        }
+        others.sort_unstable_by(|a, b| self.key_of(*a).cmp(&self.key_of(*b)));
+        let mut others = others.into_iter().peekable();
+        let mut entries = std::mem::take(&mut self.entries);
+        for file in 0..self.checksums.len() {
+            let path = self.checksums.path(file);
+            while let Some(other) = others.next_if(|other| self.key_of(*other).as_ref() < path) {
+                entries.push(other);
+            }
+            entries.push(entry(What::File, file));
+        }
+        entries.extend(others);
+        self.entries = entries;
+        if self.entries.len() > self.checksums.len() {
+            self.check_order()?;
+        }
+        self.attach(notes);
+        Ok(())
+    }
+
+    fn check_order(&self) -> Result<(), FormatError> {
+        let mut order = Order::default();
+        for entry in &self.entries {
+            order.next(self.key_of(*entry), entry.what != What::Folder).map_err(|reason| {
+                let path = crate::finding::printable(self.path_of(*entry));
+                FormatError::whole(format!("attributes that do not fit: {path:?} is {reason}"))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Give each entry its note; several attributes of one entry become one note.
+    fn attach(&mut self, mut collected: Vec<(What, u32, Note)>) {
+        if collected.is_empty() {
+            return;
+        }
+        collected.sort_by_key(|(what, index, _)| (*what, *index));
+        collected.dedup_by(|(what, index, later), (kept_what, kept_index, note)| {
+            let same = (*what, *index) == (*kept_what, *kept_index);
+            if same {
+                note.mode = note.mode.or(later.mode);
+                note.owner = note.owner.or(later.owner);
+                note.append_only = note.append_only.or(later.append_only);
+                note.capability = note.capability.or(later.capability);
+                note.hard_link |= later.hard_link;
+            }
+            same
+        });
+        let begin = |what| collected.partition_point(|(other, ..)| *other < what);
+        // Each kind's entries come in the order of their index, and so do its notes.
+        let mut next = [What::File, What::Link, What::Folder].map(begin);
+        for entry in &mut self.entries {
+            let kind = match entry.what {
+                What::File => 0,
+                What::Link => 1,
+                What::Folder => 2,
+                What::MutableFile | What::MutableFolder => continue,
+            };
+            let at = next[kind];
+            if collected.get(at).is_some_and(|(what, index, _)| {
+                (*what, *index) == (entry.what, entry.index)
+            }) {
+                entry.note = u32::try_from(at + 1).expect("fewer notes than bytes");
+                next[kind] += 1;
+            }
+        }
+        self.notes = collected.into_iter().map(|(.., note)| note).collect();
+    }
+
+    pub(crate) fn len(&self) -> u32 {
+        u32::try_from(self.entries.len()).expect("fewer entries than bytes")
+    }
+
+    pub(crate) fn what(&self, at: u32) -> What {
+        self.entries[at as usize].what
+    }
+
+    fn path_of(&self, entry: Entry) -> &[u8] {
+        let index = entry.index as usize;
+        match entry.what {
+            What::File => self.checksums.path(index),
+            What::Link => self.attributes.symlinks.paths.get(index),
+            What::Folder => self.folders.get(index),
+            What::MutableFile | What::MutableFolder => self.attributes.mutable.paths.get(index),
+        }
+    }
+
+    fn key_of(&self, entry: Entry) -> Cow<'_, [u8]> {
+        let path = self.path_of(entry);
+        if entry.what.is_folder() { [path, b"/"].concat().into() } else { path.into() }
+    }
+
+    pub(crate) fn path(&self, at: u32) -> &[u8] {
+        self.path_of(self.entries[at as usize])
+    }
+
+    pub(crate) fn note(&self, at: u32) -> Note {
+        match self.entries[at as usize].note {
+            0 => Note::default(),
+            note => self.notes[note as usize - 1],
+        }
+    }
+
+    pub(crate) fn capability(&self, note: Note) -> Option<&[u8]> {
+        note.capability.map(|index| &*self.attributes.capabilities.values[index as usize])
+    }
+
+    /// The digest of a file, in hexadecimal.
+    pub(crate) fn hex(&self, at: u32) -> &str {
+        self.checksums.hex(self.entries[at as usize].index as usize)
+    }
+
+    /// The target of a link.
+    pub(crate) fn target(&self, at: u32) -> &[u8] {
+        &self.attributes.symlinks.values[self.entries[at as usize].index as usize]
+    }
+}
+
+/// The first pass over the attributes: which folders they name, and what they note.
+struct Collected<'a> {
+    checksums: &'a Checksums,
+    attributes: &'a Attributes,
+    folders: PathList,
+    notes: Vec<(What, u32, Note)>,
+    owner: Option<Owner>,
+}
+
+impl<'a> Collected<'a> {
+    fn new(checksums: &'a Checksums, attributes: &'a Attributes) -> Self {
+        let folders = PathList::default();
+        Self { checksums, attributes, folders, notes: Vec::new(), owner: None }
+    }
+
+    fn collect(&mut self) -> Result<(), FormatError> {
+        let attributes = self.attributes;
+        let mut folders: Vec<(&[u8], Note)> = Vec::new();
+        for path in attributes.empty_directories.iter() {
+            folders.push((path, Note::default()));
+        }
+        for (mode, paths) in &attributes.modes {
+            let note = Note { mode: Some(*mode), ..Note::default() };
+            self.entries("modes", paths, note, false, &mut folders)?;
+        }
+        for (owner, paths) in &attributes.owners {
+            if paths.iter().any(|path| path == b".") {
+                self.owner = Some(*owner);
+            }
+            let note = Note { owner: Some(*owner), ..Note::default() };
+            self.entries("owners", paths, note, true, &mut folders)?;
+        }
+        let sizes = attributes.append_only.values.iter();
+        let sizes = sizes.map(|size| Note { append_only: Some(*size), ..Note::default() });
+        self.files("append_only", &attributes.append_only.paths, sizes)?;
+        let values = (0..).map(|index| Note { capability: Some(index), ..Note::default() });
+        self.files("capabilities", &attributes.capabilities.paths, values)?;
+        let linked = std::iter::repeat(Note { hard_link: true, ..Note::default() });
+        self.files("hard_links", &attributes.hard_links, linked)?;
+        self.add_folders(folders);
+        Ok(())
+    }
+
+    /// Note what is said of files.
+    fn files(
+        &mut self,
+        attribute: &str,
+        paths: &PathList,
+        notes: impl Iterator<Item = Note>,
+    ) -> Result<(), FormatError> {
+        let mut near = 0;
+        for (path, note) in paths.iter().zip(notes) {
+            near = self.checksums.find_from(near, path).map_err(|_| unfit(attribute, path))?;
+            self.notes.push((What::File, small(near), note));
+        }
+        Ok(())
+    }
+
+    /// Note what is said of files, folders and, where `links`, links.
+    fn entries(
+        &mut self,
+        attribute: &str,
+        paths: &'a PathList,
+        note: Note,
+        links: bool,
+        folders: &mut Vec<(&'a [u8], Note)>,
+    ) -> Result<(), FormatError> {
+        let mut near = 0;
+        for path in paths.iter().filter(|path| *path != b".") {
+            match self.checksums.find_from(near, path) {
+                Ok(found) => {
+                    near = found;
+                    self.notes.push((What::File, small(found), note));
+                }
+                Err(after) => {
+                    near = after;
+                    match find(&self.attributes.symlinks.paths, path) {
+                        Some(link) if links => self.notes.push((What::Link, link, note)),
+                        Some(_) => return Err(unfit(attribute, path)),
+                        None => folders.push((path, note)),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Make the list of folders, in the order of their keys, and their notes.
+    fn add_folders(&mut self, mut folders: Vec<(&[u8], Note)>) {
+        let slash = std::slice::from_ref(&b'/');
+        folders.sort_by(|(a, _), (b, _)| a.iter().chain(slash).cmp(b.iter().chain(slash)));
+        for (path, note) in folders {
+            if self.folders.last() != Some(path) {
+                self.folders.push(path);
+            }
+            if note != Note::default() {
+                self.notes.push((What::Folder, small(self.folders.len() - 1), note));
+            }
+        }
+    }
+}
+
+fn find(paths: &PathList, path: &[u8]) -> Option<u32> {
+    let (mut low, mut high) = (0, paths.len());
+    while low < high {
+        let middle = usize::midpoint(low, high);
+        match paths.get(middle).cmp(path) {
+            std::cmp::Ordering::Less => low = middle + 1,
+            std::cmp::Ordering::Equal => return Some(small(middle)),
+            std::cmp::Ordering::Greater => high = middle,
+        }
+    }
+    None
+}
+
+fn small(index: usize) -> u32 {
+    u32::try_from(index).expect("fewer entries than bytes")
+}
+
+fn unfit(attribute: &str, path: &[u8]) -> FormatError {
+    let path = crate::finding::printable(path);
+    FormatError::whole(format!("{attribute} that do not fit the checksums: {path:?}"))
+}
+
+#[cfg(test)]
+mod tests;

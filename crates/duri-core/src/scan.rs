@@ -1,0 +1,168 @@
+//! What every scan is given, and how one fails as a whole.
+//!
+//! Guarantees: a scan opens the root anew from the caller's descriptor, so the caller's place in it is
+//! left alone, and never names it. An error here means that there is no answer at all; what is
+//! wrong with a single entry is a finding.
+
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::atomic::AtomicBool;
+
+use rustix::fs::{Mode, OFlags, Stat, fstat, openat};
+use rustix::io::Errno;
+
+use crate::algorithm::Algorithm;
+use crate::attributes::Owner;
+use crate::control::Progress;
+use crate::finding::{Finding, Kind};
+use crate::format::FormatError;
+use crate::hasher::Hasher;
+use crate::open::Opener;
+use crate::path::MAX_PATH;
+use crate::pool::{self, Work};
+use crate::rules::Rules;
+
+/// A capability's value is at most 24 bytes (linux/capability.h).
+const MAX_CAPABILITY: usize = 64;
+
+/// What to scan, and how.
+#[derive(Clone, Copy)]
+pub struct Request<'a> {
+    /// The root folder, open for reading or as a place (`O_PATH`).
+    pub root: BorrowedFd<'a>,
+    pub rules: &'a Rules,
+    pub algorithm: Algorithm,
+    /// A path that is left out without being opened: the artifacts' folder.
+    pub exclude: Option<&'a [u8]>,
+    /// The most threads to use, one at least.
+    pub threads: usize,
+    pub progress: &'a Progress,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ScanError {
+    /// `Progress::cancel` was called.
+    Cancelled,
+    /// `tick` said to stop.
+    Interrupted,
+    /// The root itself cannot be read.
+    Root(Errno),
+    /// The attributes and the checksums are not of one release.
+    Format(FormatError),
+}
+
+impl std::fmt::Display for ScanError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Cancelled => formatter.write_str("the scan was cancelled"),
+            Self::Interrupted => formatter.write_str("the scan was interrupted"),
+            Self::Root(errno) => write!(formatter, "the root cannot be read: {errno}"),
+            Self::Format(error) => error.fmt(formatter),
+        }
+    }
+}
+
+impl std::error::Error for ScanError {}
+
+impl From<Errno> for ScanError {
+    fn from(errno: Errno) -> Self {
+        Self::Root(errno)
+    }
+}
+
+impl From<FormatError> for ScanError {
+    fn from(error: FormatError) -> Self {
+        Self::Format(error)
+    }
+}
+
+/// A request with its root opened.
+pub(crate) struct Scan<'a> {
+    pub(crate) request: Request<'a>,
+    pub(crate) opener: Opener,
+    pub(crate) root: Stat,
+    pub(crate) stop: &'a AtomicBool,
+}
+
+impl<'a> Scan<'a> {
+    pub(crate) fn new(request: Request<'a>, stop: &'a AtomicBool) -> Result<Self, Errno> {
+        let root = open_root(request.root)?;
+        let stat = fstat(&root)?;
+        Ok(Self { request, opener: Opener::new(request.root)?, root: stat, stop })
+    }
+
+    pub(crate) fn hasher(&self) -> Hasher<'a> {
+        Hasher::new(self.request.algorithm, self.request.progress, self.stop)
+    }
+
+    /// Run a walk from its first task, with one worker a thread.
+    pub(crate) fn run<W: Work>(
+        &self,
+        first: W::Task,
+        worker: impl Fn() -> W,
+        tick: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<W>, ScanError> {
+        let mut interrupted = false;
+        let progress = self.request.progress;
+        let mut go_on = || {
+            interrupted = interrupted || !tick();
+            !interrupted && !progress.is_cancelled()
+        };
+        let threads = self.request.threads;
+        let workers = pool::run(threads, first, self.stop, worker, &mut go_on);
+        if interrupted {
+            return Err(ScanError::Interrupted);
+        }
+        if progress.is_cancelled() {
+            return Err(ScanError::Cancelled);
+        }
+        Ok(workers)
+    }
+
+    /// What in a folder is part of the scan, by name.
+    pub(crate) fn keeps(&self, prefix: &[u8]) -> impl Fn(&[u8]) -> bool {
+        let excluded = self.request.exclude.and_then(|path| path.strip_prefix(prefix));
+        move |name| excluded != Some(name)
+    }
+
+    /// Say whether the scan ignores an entry.
+    pub(crate) fn ignores(&self, path: &[u8], is_folder: bool) -> bool {
+        self.request.rules.ignores(path, is_folder)
+    }
+}
+
+/// Open the root for listing, at its beginning whatever the caller's descriptor has read.
+pub(crate) fn open_root(root: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOCTTY;
+    openat(root, ".", flags, Mode::empty())
+}
+
+pub(crate) fn owner_of(stat: &Stat) -> Owner {
+    Owner { uid: stat.st_uid, gid: stat.st_gid }
+}
+
+/// The permission bits with setuid, setgid and sticky.
+#[allow(clippy::cast_possible_truncation, reason = "the mask leaves twelve bits")]
+pub(crate) fn mode_of(stat: &Stat) -> u16 {
+    (stat.st_mode & 0o7777) as u16
+}
+
+/// Read a file's capabilities: None when it has none.
+pub(crate) fn capability_of(fd: &OwnedFd) -> Result<Option<Box<[u8]>>, Errno> {
+    let mut value = [0_u8; MAX_CAPABILITY];
+    match rustix::fs::fgetxattr(fd, c"security.capability", &mut value[..]) {
+        Ok(0) | Err(Errno::NODATA | Errno::NOTSUP) => Ok(None),
+        Ok(length) => Ok(Some(value[..length].into())),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Refuse a path that no system call takes in one piece.
+pub(crate) fn too_long(path: &[u8]) -> Option<Finding> {
+    (path.len() > MAX_PATH).then(|| {
+        let actual = format!("a path of {} bytes", path.len());
+        Finding::new(Kind::PathTooLong, path.to_vec())
+            .expected(format!("at most {MAX_PATH} bytes"))
+            .actual(actual)
+    })
+}

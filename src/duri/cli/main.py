@@ -1,0 +1,85 @@
+"""The command `duri`: its commands by name, and the one place where errors become exit codes.
+
+Guarantees: a command's module is imported only when it is the one that runs, since a boot gate pays
+for each import. Every way out has a code of `docs/exit-codes.md`; an unexpected failure is 1.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from duri.cli.commands import Commands
+from duri.errors import DuriError
+
+_COMMANDS = {
+    "seal": "seal a folder as a signed release",
+    "verify": "say whether what is here is what was released",
+    "gate": "verify, then become a command; for boot",
+    "sign": "countersign releases, or permit going back to one",
+    "keys": "make keys and lead them through their life",
+    "export": "write a release's checksums for other tools",
+    "settings": "print each setting and where it came from",
+}
+_INTERRUPTED = 130
+
+
+def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's
+    if value:
+        import duri
+
+        click.echo(f"duri {duri.__version__}")
+        ctx.exit()
+
+
+command = Commands(
+    "duri",
+    package="duri.cli",
+    commands=_COMMANDS,
+    summary="Proves that what is running is what was released.",
+)
+command.params.append(
+    click.Option(
+        ["--version"],
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=_version,
+        help="Print the version.",
+    )
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and end the process with its exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["gate"]:
+        from duri.cli.isolation import reenter
+
+        reenter(arguments)
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; what goes wrong is said on standard error."""
+    try:
+        answer = command.main(list(arguments), prog_name="duri", standalone_mode=False)
+    except click.Abort:
+        return _INTERRUPTED
+    except click.exceptions.Exit as ending:
+        return ending.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except DuriError as error:
+        click.echo(f"duri: {error}", err=True)
+        return error.exit_code
+    except KeyboardInterrupt:
+        click.echo("duri: interrupted", err=True)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        return 1
+    except Exception as error:  # noqa: BLE001 - the one at the top: it reports, and fails
+        click.echo(f"duri: unexpected failure: {type(error).__name__}: {error}", err=True)
+        return 1
+    return answer if isinstance(answer, int) else 0

@@ -1,0 +1,26 @@
+"""What commands write: results to standard output, remarks to standard error."""
+
+import sys
+
+import click
+
+from duri.report.escape import printable
+
+
+def remark(sentences: tuple[str, ...] | list[str], *, log_format: str = "text") -> None:
+    """Write one line a sentence to standard error, as `warning: …` or as JSON."""
+    for sentence in sentences:
+        if log_format == "json":
+            import msgspec
+
+            line = msgspec.json.encode({"level": "warning", "event": sentence}).decode()
+        else:
+            line = f"warning: {printable(sentence)}"
+        click.echo(line, err=True)
+
+
+def raw(data: bytes) -> None:
+    """Write bytes to standard output as they are."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()

@@ -1,0 +1,194 @@
+"""Settings: flags, then `DURI_…` variables, then `duri.toml`, then the default, each with its source.
+
+Guarantees: this is the only module that reads the environment. Every value is typed and checked
+here; an unknown name in `duri.toml` is an error, since it is a misspelling. A `duri.toml` that lies
+inside the tree being verified, and that nobody named, is not believed: whoever can change the tree
+could change it.
+
+Leaves to others: what a setting means. None is "nothing was said", which differs from a default.
+"""
+
+import os
+from collections.abc import Mapping
+
+import msgspec
+
+from duri.errors import UsageError
+from duri.setting import DEFAULT_THREADS, TABLE, Setting
+
+CONFIGURATION = "duri.toml"
+PRODUCTION = frozenset({"prod", "production"})
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What was said, and by whom.
+
+    Attributes:
+        rotation_period_days: age at which an active key is due.
+        excludes: ignore patterns from DURI_INTEGRITY_EXCLUDES.
+        minimum_sequence: the floor below which a release is refused.
+        state: file in which a verifier keeps the highest sequence and latest time it has seen.
+        sources: name of a setting -> "flag", "DURI_…", "duri.toml" or "default".
+        configuration: the `duri.toml` that was read.
+        ignored_configuration: a `duri.toml` that was not believed.
+    """
+
+    root: str | None = None
+    artifacts: str | None = None
+    keyring: str | None = None
+    hmac_key_file: str | None = None
+    hmac_key: str | None = None
+    rotation_period_days: int = 90
+    dual_verify: bool = True
+    environment: str | None = None
+    product: str | None = None
+    mode: str | None = None
+    algorithm: str | None = None
+    spike_threshold: str | None = None
+    excludes: tuple[str, ...] | None = None
+    ignore: tuple[str, ...] | None = None
+    mutable: tuple[str, ...] | None = None
+    append_only: tuple[str, ...] | None = None
+    external_links: tuple[str, ...] | None = None
+    owners: bool | None = None
+    case_twins: bool | None = None
+    minimum_sequence: int | None = None
+    state: str | None = None
+    authorization: str | None = None
+    threads: int = DEFAULT_THREADS
+    log_format: str = "text"
+    gate_environment: str = "scrub"
+    source_date_epoch: int | None = None
+    sources: dict[str, str] = {}
+    configuration: str | None = None
+    ignored_configuration: str | None = None
+
+    @property
+    def is_production(self) -> bool:
+        """Whether the rules of production hold: strict, no key from the environment."""
+        return (self.environment or "").lower() in PRODUCTION
+
+    def __repr__(self) -> str:
+        """Never show a key."""
+        shown = (f"{s.name}={shown_value(self, s)}" for s in TABLE)
+        return f"Settings({', '.join(shown)})"
+
+
+_BY_NAME = {setting.name: setting for setting in TABLE}
+
+
+def load(
+    *,
+    environ: Mapping[str, str] | None = None,
+    cwd: str | None = None,
+    flags: Mapping[str, object] | None = None,
+    configuration: str | None = None,
+    verifying: str | None = None,
+) -> Settings:
+    """Gather the settings.
+
+    Args:
+        environ: the environment; the process's own when None.
+        cwd: where `duri.toml` is looked for; the working folder when None.
+        flags: values given on the command line, typed already; None values were not given.
+        configuration: a `duri.toml` named on purpose, believed wherever it lies.
+        verifying: the root about to be verified: a `duri.toml` inside it is not believed.
+
+    Raises:
+        UsageError: a value is not what its setting takes; the message names where it came from.
+    """
+    environ = os.environ if environ is None else environ
+    values: dict[str, object] = {}
+    sources: dict[str, str] = {}
+    named = configuration or environ.get("DURI_CONFIG") or None
+    path = named or os.path.join(cwd or os.getcwd(), CONFIGURATION)
+    ignored = None
+    if named is None and not os.path.isfile(path):
+        path = ""
+    elif named is None and verifying is not None and _lies_inside(path, verifying):
+        path, ignored = "", path
+    if path:
+        _take_configuration(path, values, sources)
+    for setting in TABLE:
+        text = environ.get(setting.variable) if setting.variable else None
+        if text:
+            values[setting.name] = _parsed(setting, text, where=setting.variable)
+            sources[setting.name] = setting.variable
+    for name, value in (flags or {}).items():
+        if value is not None and value != ():
+            values[name] = value
+            sources[name] = "flag"
+    return Settings(
+        **values,  # type: ignore[arg-type] # each value was parsed by its row of the table
+        sources=sources,
+        configuration=path or None,
+        ignored_configuration=ignored,
+    )
+
+
+def shown_value(settings: Settings, setting: Setting) -> str:
+    """Return a value as a person may see it: a key never."""
+    value = getattr(settings, setting.name)
+    if value is None:
+        return "-"
+    if setting.kind == "secret":
+        return "(set)"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def inherited_environment() -> dict[str, str]:
+    """Return a copy of the process's environment, for the command that a gate starts."""
+    return dict(os.environ)
+
+
+def _parsed(setting: Setting, text: str, *, where: str) -> object:
+    try:
+        return setting.parse(text)
+    except UsageError as error:
+        raise UsageError(error.what, where=where, expected=error.expected, got=error.got) from error
+    except ValueError as error:
+        got = "a secret" if setting.kind == "secret" else repr(text)
+        raise UsageError("not a usable value", where=where, expected=str(error), got=got) from error
+
+
+def _take_configuration(path: str, values: dict[str, object], sources: dict[str, str]) -> None:
+    """Read `duri.toml`: a flat table, its relative paths relative to its folder."""
+    import tomllib  # noqa: PLC0415 - a gate without duri.toml does not pay for it
+
+    try:
+        with open(path, "rb") as file:
+            document = tomllib.load(file)
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError("the configuration cannot be read", where=path, got=str(error)) from error
+    for name, value in document.items():
+        setting = _BY_NAME.get(name)
+        if setting is None or setting.kind == "secret":
+            known = ", ".join(s.name for s in TABLE if s.kind != "secret")
+            raise UsageError(f"no setting named {name!r}", where=path, expected=f"one of: {known}")
+        values[name] = _from_toml(setting, value, path)
+        sources[name] = CONFIGURATION
+
+
+def _from_toml(setting: Setting, value: object, path: str) -> object:
+    where = f"{path}, {setting.name}"
+    if setting.kind == "list":
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+            raise UsageError("not a usable value", where=where, expected="a list of strings")
+        return tuple(value)
+    if setting.kind == "switch":
+        if not isinstance(value, bool):
+            raise UsageError("not a usable value", where=where, expected="true or false")
+        return value
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise UsageError("not a usable value", where=where, got=repr(value))
+    text = str(value)
+    if setting.kind == "path":
+        return os.path.join(os.path.dirname(os.path.abspath(path)), text)
+    return _parsed(setting, text, where=where)
+
+
+def _lies_inside(path: str, root: str) -> bool:
+    inner, outer = os.path.realpath(path), os.path.realpath(root)
+    return inner == outer or inner.startswith(outer.rstrip("/") + "/")

@@ -1,0 +1,1 @@
+"""The tree: walking, hashing and comparing files, done in the compiled core."""

@@ -1,0 +1,196 @@
+"""The documents' terminal sessions are real: each is run, and its output compared.
+
+Every ```console block of a document is run by one shell in one empty folder, in order, with
+.venv/bin on PATH, and every ```python block by the interpreter in that folder. Output is compared
+after normalising only what must differ between two runs: times, keyids, ids, durations. Blocks of
+any other kind are not run.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from tests.conftest import Component, clean_environment
+
+REPOSITORY = Path(__file__).parents[2]
+DOCUMENTS = [
+    "README.md",
+    "README.ko.md",
+    "docs/containers.md",
+    "docs/exit-codes.md",
+    "docs/formats.md",
+    "docs/keys.md",
+    "docs/settings.md",
+    "docs/threat-model.md",
+    "docs/ko/containers.md",
+    "docs/ko/exit-codes.md",
+    "docs/ko/keys.md",
+    "docs/ko/threat-model.md",
+]
+TWINS = [
+    ("README.md", "README.ko.md"),
+    *(
+        (f"docs/{name}.md", f"docs/ko/{name}.md")
+        for name in ("containers", "exit-codes", "keys", "threat-model")
+    ),
+]
+NEEDS = {"docs/formats.md": "jq"}
+
+MARK = "\x1e"
+FENCE = re.compile(r"^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+VARYING = [
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "TIME"),
+    # A deployment's id ends in the sequence, which is the time, and digits of the checksums.
+    (re.compile(r"-\d{10}-[0-9a-f]{12}\b"), "-ID"),
+    (re.compile(r"\b[0-9a-f]{64}\b"), "KEYID"),
+    (re.compile(r"\b(key |by |keys +|: |activate )[0-9a-f]{12,16}…?(?![0-9a-f])"), r"\1KEYID"),
+    (re.compile(r"^[0-9a-f]{16}(?=  )", re.MULTILINE), "KEYID"),
+    (re.compile(r"\b\d+ ms\b"), "DURATION"),
+    (re.compile(r"\bduration_ms=\d+"), "duration_ms=DURATION"),
+    (re.compile(r'"(scan_duration_ms|sequence)": \d+'), r'"\1": NUMBER'),
+    (re.compile(r"\b\d+\.\d s\b"), "DURATION"),
+]
+
+
+class Block(NamedTuple):
+    """A fenced block: its kind, its text, the line it starts on."""
+
+    kind: str
+    text: str
+    line: int
+
+
+def blocks(document: str) -> list[Block]:
+    """Return the blocks of a document that are run."""
+    return [
+        Block(match[1], match[2], document.count("\n", 0, match.start()) + 1)
+        for match in FENCE.finditer(document)
+    ]
+
+
+def steps(block: Block) -> list[tuple[str, str]]:
+    """Return the commands of a console block, each with the output that the document shows."""
+    if block.kind == "python":
+        code, _, shown = block.text.partition("# prints:\n")
+        output = "".join(line.removeprefix("# ") for line in shown.splitlines(keepends=True))
+        return [(f"python - <<'PYTHON'\n{code}PYTHON", output)]
+    found: list[tuple[str, str]] = []
+    for line in block.text.splitlines(keepends=True):
+        if line.startswith("$ "):
+            found.append((line[2:].rstrip("\n"), ""))
+        elif line.startswith("> ") and not found[-1][1]:
+            found[-1] = (f"{found[-1][0]}\n{line[2:].rstrip()}", "")
+        else:
+            found[-1] = (found[-1][0], found[-1][1] + line)
+    return found
+
+
+def normalised(output: str) -> str:
+    """Return output without what must differ between two runs."""
+    for pattern, word in VARYING:
+        output = pattern.sub(word, output)
+    return output
+
+
+def run_all(commands: list[str], folder: Path) -> list[str]:
+    """Run commands in one shell and return what each wrote, both streams together."""
+    script = ["_mark() { local code=$?; printf '\\036'; return $code; }", "umask 022"]
+    for command in commands:
+        script += [command, "_mark"]
+    ran = subprocess.run(
+        ["bash", "-c", "\n".join(script)],
+        cwd=folder,
+        env=clean_environment(folder)
+        | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    outputs = ran.stdout.split(MARK)
+    assert len(outputs) == len(commands) + 1, ran.stdout
+    return outputs[:-1]
+
+
+def differences(document: str, folder: Path) -> list[str]:
+    """Run a document in a folder; return a sentence for each output that is another than it shows."""
+    shown = [(block, *step) for block in blocks(document) for step in steps(block)]
+    outputs = run_all([command for _, command, _ in shown], folder)
+    return [
+        f"line {block.line}: $ {command}\n--- the document shows\n{expected}--- it gives\n{output}"
+        for (block, command, expected), output in zip(shown, outputs, strict=True)
+        if normalised(expected) != normalised(output)
+    ]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_terminal_sessions_are_real(name: str, tmp_path: Path, component: Component) -> None:
+    if name in NEEDS:
+        component(NEEDS[name])
+    document = (REPOSITORY / name).read_text()
+    assert differences(document, tmp_path) == []
+
+
+def test_a_session_that_is_not_real_is_caught(tmp_path: Path) -> None:
+    document = "```console\n$ echo one; (exit 3)\none\n$ echo $?\n3\n$ echo two\nthree\n```\n"
+    (found,) = differences(document, tmp_path)
+    assert "$ echo two" in found
+
+
+def test_python_blocks_are_run_and_their_output_compared(tmp_path: Path) -> None:
+    good = "```python\nprint(6 * 7)\n# prints:\n# 42\n```\n"
+    assert differences(good, tmp_path) == []
+    assert differences(good.replace("# 42", "# 41"), tmp_path)
+    assert differences(good.replace("6 * 7", "6 * seven"), tmp_path)
+
+
+def test_only_what_must_differ_is_normalised() -> None:
+    assert normalised("checked 2026-11-22T10:00:00Z") == normalised("checked 2027-01-01T00:00:00Z")
+    assert normalised("exit 10") != normalised("exit 11")
+    assert normalised("12 files, 3 bytes in 4 ms") != normalised("13 files, 3 bytes in 4 ms")
+    assert normalised("sealed 0123456789ab…") != normalised("sealed 0123456789ac…")
+
+
+@pytest.mark.parametrize(("english", "korean"), TWINS)
+def test_korean_edition_runs_the_same_commands(english: str, korean: str) -> None:
+    def run(name: str) -> list[tuple[str, str]]:
+        document = (REPOSITORY / name).read_text()
+        return [step for block in blocks(document) for step in steps(block)]
+
+    assert run(korean) == run(english)
+
+
+def test_readme_shows_commands_and_the_api() -> None:
+    kinds = {block.kind for block in blocks((REPOSITORY / "README.md").read_text())}
+    assert kinds == {"console", "python"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted(
+        path.relative_to(REPOSITORY).as_posix()
+        for path in [
+            *REPOSITORY.glob("*.md"),
+            *REPOSITORY.glob("docs/**/*.md"),
+            *REPOSITORY.glob("examples/*.md"),
+        ]
+    ),
+)
+def test_links_between_documents_lead_somewhere(path: str) -> None:
+    source = REPOSITORY / path
+    targets = [link for link in LINK.findall(source.read_text()) if "://" not in link]
+    # Figures are made by `make bench`, on whatever machine they are about.
+    missing = [
+        link
+        for link in targets
+        if not (source.parent / link).exists() and "docs/benchmarks" not in link
+    ]
+    assert missing == []
