@@ -56,6 +56,7 @@ class Kind(enum.StrEnum):
     HASH_UNKNOWN = "hash_unknown"
     CLOCK_BEHIND = "clock_behind"
     STATE_UNUSABLE = "state_unusable"
+    SETTING_UNUSABLE = "setting_unusable"
     # The evidence is not authentic.
     SIGNATURE_MISSING = "signature_missing"
     SIGNATURE_MALFORMED = "signature_malformed"

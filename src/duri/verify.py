@@ -188,7 +188,8 @@ def _compare(
         return (findings.unverifiable(Kind.SCAN_INCOMPLETE, error),), Summary()
     missing = {one.path for one in found.findings if one.kind is Kind.MISSING}
     new = {one.path for one in found.findings if one.kind is Kind.NEW}
-    modified = {one.path for one in found.findings} - missing - new
+    differing = {one.path for one in found.findings if one.kind not in scan.UNSEEN}
+    modified = differing - missing - new
     limit = threshold.tighter(metadata.policy.spike_threshold, call.settings.spike_threshold)
     changed = len(missing) + len(new) + len(modified)
     return found.findings, Summary(

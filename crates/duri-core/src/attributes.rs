@@ -27,6 +27,10 @@ impl<V> PathMap<V> {
         self.values.push(value);
     }
 
+    pub(crate) fn find(&self, path: &[u8]) -> Option<&V> {
+        self.paths.find(path).map(|index| &self.values[index])
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &V)> {
         self.paths.iter().zip(&self.values)
     }

@@ -22,7 +22,7 @@ use crate::descriptors::Raised;
 use crate::expected::Expected;
 use crate::finding::{self, Finding, Kind};
 use crate::format::FormatError;
-use crate::hard_links;
+use crate::hard_links::{self, Name};
 use crate::scan::{Request, Scan, ScanError};
 use worker::{Task, Worker};
 
@@ -96,8 +96,9 @@ pub fn compare(
         findings.extend(worker.findings);
         names.extend(worker.names);
     }
-    verified_files -= add_hard_links(&shared.expected, names, &mut findings);
+    add_hard_links(&shared.expected, names, &mut findings);
     finding::sort(&mut findings);
+    verified_files -= only_hard_linked(&findings);
     Ok(Comparison {
         findings,
         total_files: checksums.len(),
@@ -107,28 +108,20 @@ pub fn compare(
     })
 }
 
-/// Add a finding for each name of a file with names elsewhere that was not sealed as such; return how
-/// many of them were counted as verified before.
-fn add_hard_links(
-    expected: &Expected<'_>,
-    names: Vec<(hard_links::Name, bool)>,
-    findings: &mut Vec<Finding>,
-) -> usize {
-    let verified: std::collections::HashSet<u64> = names
-        .iter()
-        .filter(|(_, verified)| *verified)
-        .filter_map(|(name, _)| name.token)
-        .collect();
-    let mut withdrawn = 0;
-    let names = names.into_iter().map(|(name, _)| name).collect();
+/// Add a finding for each name of a file with names elsewhere that was not sealed as such.
+fn add_hard_links(expected: &Expected<'_>, names: Vec<Name>, findings: &mut Vec<Finding>) {
     hard_links::elsewhere(names, |token, seen, all| {
         let at = u32::try_from(token).expect("an index of the table");
         if !expected.note(at).hard_link {
-            withdrawn += usize::from(verified.contains(&token));
             let finding = Finding::new(Kind::HardLink, expected.path(at).to_vec());
-            let known = if seen == 1 { "1 name".to_owned() } else { format!("{seen} names") };
-            findings.push(finding.expected(known).actual(format!("{all} names")));
+            let finding = finding.expected(hard_links::names(seen));
+            findings.push(finding.actual(hard_links::names(all)));
         }
     });
-    withdrawn
+}
+
+/// Count the files of which nothing else was found: a worker has counted those as verified.
+fn only_hard_linked(findings: &[Finding]) -> usize {
+    let files = findings.chunk_by(|a, b| a.path == b.path);
+    files.filter(|file| file.iter().all(|finding| finding.kind == Kind::HardLink)).count()
 }

@@ -291,8 +291,8 @@ impl<'a> Collected<'a> {
                 }
                 Err(after) => {
                     near = after;
-                    match find(&self.attributes.symlinks.paths, path) {
-                        Some(link) if links => self.notes.push((What::Link, link, note)),
+                    match self.attributes.symlinks.paths.find(path) {
+                        Some(link) if links => self.notes.push((What::Link, small(link), note)),
                         Some(_) => return Err(unfit(attribute, path)),
                         None => folders.push((path, note)),
                     }
@@ -315,19 +315,6 @@ impl<'a> Collected<'a> {
             }
         }
     }
-}
-
-fn find(paths: &PathList, path: &[u8]) -> Option<u32> {
-    let (mut low, mut high) = (0, paths.len());
-    while low < high {
-        let middle = usize::midpoint(low, high);
-        match paths.get(middle).cmp(path) {
-            std::cmp::Ordering::Less => low = middle + 1,
-            std::cmp::Ordering::Equal => return Some(small(middle)),
-            std::cmp::Ordering::Greater => high = middle,
-        }
-    }
-    None
 }
 
 fn small(index: usize) -> u32 {

@@ -24,6 +24,13 @@ impl Name {
     }
 }
 
+impl Name {
+    /// The same name under another token.
+    pub(crate) fn with_token(self, change: impl Fn(u64) -> u64) -> Self {
+        Self { token: self.token.map(change), ..self }
+    }
+}
+
 #[allow(clippy::useless_conversion, reason = "a narrower integer on other architectures")]
 fn count(stat: &Stat) -> u64 {
     stat.st_nlink.into()
@@ -42,6 +49,11 @@ pub(crate) fn elsewhere(mut names: Vec<Name>, mut found: impl FnMut(u64, u64, u6
             }
         }
     }
+}
+
+/// The number of a file's names, for a person.
+pub(crate) fn names(count: u64) -> String {
+    if count == 1 { "1 name".to_owned() } else { format!("{count} names") }
 }
 
 #[cfg(test)]

@@ -14,13 +14,14 @@ gives the exact name back.
 """
 
 import os
+import time
 from collections.abc import Mapping
 
 import msgspec
 
-from duri import settings
+from duri import settings, times
 from duri.errors import UsageError
-from duri.evidence import release
+from duri.evidence import findings, release
 from duri.evidence.folder import locate
 from duri.report.kinds import MEANINGS, Group
 from duri.seal import Seal, seal
@@ -81,11 +82,7 @@ class DeploymentIntegrity:
         return _metadata(sealed)
 
     def verify_integrity(self) -> IntegrityResult:
-        """Verify the root and return the result as a dict.
-
-        Raises:
-            UsageError: a setting is not one; whatever is wrong with the release is in the result.
-        """
+        """Verify the root and return the result as a dict; a wrong setting is `unverifiable`."""
         return IntegrityResult(self._verify())
 
     def create_provenance(self, build_info: Mapping[str, object]) -> dict[str, object]:
@@ -170,8 +167,17 @@ class DeploymentIntegrity:
         return settings.load(flags=self._flags, verifying=root)
 
     def _verify(self) -> Verdict:
-        root = self._root()
-        return verify(root, settings=self._settings(root))
+        """Verify; a wrong setting leaves no verdict, and must not leave the last one standing."""
+        try:
+            root = self._root()
+            return verify(root, settings=self._settings(root))
+        except UsageError as error:
+            return Verdict(
+                status=Status.UNVERIFIABLE,
+                root=os.getcwd(),
+                checked_at=times.write(int(time.time())),
+                findings=(findings.unverifiable(Kind.SETTING_UNUSABLE, error),),
+            )
 
 
 deployment_integrity = DeploymentIntegrity()

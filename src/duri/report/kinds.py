@@ -65,6 +65,9 @@ MEANINGS: dict[Kind, Meaning] = {
     Kind.STATE_UNUSABLE: Meaning(
         _U, "state cannot be used", "What DuRi remembers between runs is unreadable or malformed."
     ),
+    Kind.SETTING_UNUSABLE: Meaning(
+        _U, "wrong setting", "A setting has a value that it cannot have."
+    ),
     Kind.SIGNATURE_MISSING: Meaning(
         _E, "signature missing", "A release must be signed here, and a signature file is missing."
     ),

@@ -1,7 +1,6 @@
 """What a person sees after sealing: one screen."""
 
-import os
-
+from duri.report.advice import quoted
 from duri.report.escape import printable
 from duri.seal import Seal
 
@@ -34,7 +33,7 @@ def render(done: Seal) -> str:
         ("keys", keys),
         ("artifacts", done.artifacts),
         *((("outside", _outside(done)),) if done.outside else ()),
-        ("next", f"duri verify {os.fspath(done.root)}"),
+        ("next", f"duri verify {quoted(done.root)}"),
     )
     return "\n".join(f"{name:<10} {printable(value)}" for name, value in rows)
 

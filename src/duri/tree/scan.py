@@ -17,6 +17,7 @@ from duri.tree import _core
 from duri.verdict import Finding, Kind, Status
 
 __all__ = [
+    "UNSEEN",
     "Comparison",
     "Progress",
     "Sealed",
@@ -27,7 +28,7 @@ __all__ = [
     "sum_lines",
 ]
 
-_UNSEEN = frozenset({Kind.UNREADABLE, Kind.IO_ERROR})
+UNSEEN = frozenset({Kind.UNREADABLE, Kind.IO_ERROR})
 
 _DETAILS = {
     Kind.MODIFIED: "the content is not what was sealed",
@@ -276,7 +277,7 @@ def _rules(policy: Policy) -> _core.Rules:
 def _finding(
     kind: Kind, path: bytes, expected: str | None, actual: str | None, *, strict: bool
 ) -> Finding:
-    if kind in _UNSEEN:
+    if kind in UNSEEN:
         status = Status.UNVERIFIABLE
     elif kind is Kind.NEW and not strict:
         status = Status.VERIFIED

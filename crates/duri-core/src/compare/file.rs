@@ -4,11 +4,14 @@
 //! mode, capability and (where asked) owner, did not change while it was read, and has the sealed
 //! digest. Small files are read at once and hashed together later, see `hasher`.
 
+use std::os::fd::OwnedFd;
+use std::sync::atomic::Ordering;
+
 use rustix::fs::{Stat, fstat};
 use rustix::io::Errno;
 
 use super::worker::{Job, Worker};
-use crate::expected::{Note, What};
+use crate::expected::{Expected, What};
 use crate::finding::{Finding, Kind, hex};
 use crate::folder::Folder;
 use crate::hard_links::Name;
@@ -16,24 +19,172 @@ use crate::hasher::Content;
 use crate::open::{Refusal, Type, stat_entry};
 use crate::scan::{capability_of, mode_of};
 
-/// In a token: the file has no finding so far.
+/// In a token, beside the index in the table: nothing was found about the file so far.
 const CLEAN: u64 = 1 << 32;
 
 impl Worker<'_> {
     pub(crate) fn files(&mut self, folder: &Folder, jobs: &[Job]) {
         for job in jobs {
-            if self.shared.scan.stop.load(std::sync::atomic::Ordering::Relaxed) {
+            if self.shared.scan.stop.load(Ordering::Relaxed) {
                 return;
             }
-            let mut findings = std::mem::take(&mut self.findings);
-            let before = findings.len();
-            let names = self.names.len();
-            let counted = self.verified;
-            let result = self.file(folder, *job, &mut findings);
-            self.findings = findings;
-            let _ = (before, names, counted, result);
+            self.file(folder, *job);
         }
         self.shared.scan.request.progress.add_files(jobs.len() as u64);
         self.hasher.publish();
+    }
+
+    fn file(&mut self, folder: &Folder, Job { entry, sealed }: Job) {
+        let path = || folder.path(entry);
+        let fd = match self.shared.scan.opener.file(&folder.fd, folder.name(entry), false) {
+            Ok(fd) => fd,
+            Err(refusal) => return self.not_opened(folder, entry, sealed, refusal),
+        };
+        let stat = match fstat(&fd) {
+            Ok(stat) => stat,
+            Err(errno) => return self.findings.push(Finding::of_errno(errno, path())),
+        };
+        if Type::of(&stat) != Type::File {
+            return self.replaced(path(), What::File, Type::of(&stat));
+        }
+        let before = self.findings.len();
+        self.judge_file(&fd, &stat, sealed, &path);
+        let clean = self.findings.len() == before;
+        self.names.extend(Name::of(&stat, Some(sealed.into())));
+        if let Err(errno) = self.content(&fd, stat, sealed, clean) {
+            self.findings.push(Finding::of_errno(errno, path()));
+        }
+    }
+
+    fn not_opened(&mut self, folder: &Folder, entry: u32, sealed: u32, refusal: Refusal) {
+        let path = folder.path(entry);
+        match refusal {
+            Refusal::Gone => self.missing(sealed..sealed + 1),
+            Refusal::Mount => {
+                let finding = Finding::new(Kind::MountPoint, path);
+                self.findings.push(finding.actual("another file system"));
+            }
+            Refusal::Failed(errno) => self.findings.push(Finding::of_errno(errno, path)),
+            Refusal::Replaced => match stat_entry(&folder.fd, folder.name(entry)) {
+                Ok(stat) if Type::of(&stat) != Type::File => {
+                    self.replaced(path, What::File, Type::of(&stat));
+                }
+                Err(Errno::NOENT) => self.missing(sealed..sealed + 1),
+                _ => self.findings.push(Finding::new(Kind::Changing, path)),
+            },
+        }
+    }
+
+    /// Compare what is not content: mode, capability, owner.
+    fn judge_file(
+        &mut self,
+        fd: &OwnedFd,
+        stat: &Stat,
+        sealed: u32,
+        path: &dyn Fn() -> Vec<u8>,
+    ) {
+        let expected = &self.shared.expected;
+        let note = expected.note(sealed);
+        let (mode, wanted) = (mode_of(stat), note.mode.unwrap_or(0o644));
+        if mode != wanted {
+            let finding = Finding::new(Kind::Mode, path()).expected(format!("{wanted:04o}"));
+            self.findings.push(finding.actual(format!("{mode:04o}")));
+        }
+        match capability_of(fd) {
+            Ok(value) => {
+                let wanted = expected.capability(note);
+                if value.as_deref() != wanted {
+                    let text = |value: Option<&[u8]>| value.map_or("none".to_owned(), hex);
+                    let finding = Finding::new(Kind::Capability, path()).expected(text(wanted));
+                    self.findings.push(finding.actual(text(value.as_deref())));
+                }
+            }
+            Err(errno) => self.findings.push(Finding::of_errno(errno, path())),
+        }
+        self.judge_owner(note, stat, path);
+    }
+
+    /// Compare the content: now, or when the small files that wait are hashed together.
+    fn content(&mut self, fd: &OwnedFd, stat: Stat, sealed: u32, clean: bool) -> Result<(), Errno> {
+        let shared = self.shared;
+        let expected = &shared.expected;
+        let size = u64::try_from(stat.st_size).unwrap_or(0);
+        let modified = |actual: String| {
+            let finding = Finding::new(Kind::Modified, expected.path(sealed).to_vec());
+            finding.expected(expected.hex(sealed)).actual(actual)
+        };
+        let content = if let Some(prefix) = expected.note(sealed).append_only {
+            match self.hasher.read_prefix(fd, prefix)? {
+                Some(content) => content,
+                None => {
+                    let actual = format!("file of {size} bytes, shorter than the {prefix} sealed");
+                    self.findings.push(modified(actual));
+                    return Ok(());
+                }
+            }
+        } else if shared.total_bytes.is_some_and(|total| size > total) {
+            // No sealed file has this size, so its digest is another.
+            self.findings.push(modified(format!("file of {size} bytes, more than was sealed")));
+            return Ok(());
+        } else {
+            if !self.hasher.has_room(size) {
+                self.finish_files();
+            }
+            let token = u64::from(sealed) | if clean { CLEAN } else { 0 };
+            self.hasher.read(fd, stat, token)?
+        };
+        match content {
+            Content::Digest(digest) => {
+                if is_hex_of(expected.hex(sealed), digest.as_bytes()) {
+                    self.verified += usize::from(clean);
+                } else {
+                    self.findings.push(modified(hex(digest.as_bytes())));
+                }
+            }
+            Content::Changing => {
+                let path = expected.path(sealed).to_vec();
+                self.findings.push(Finding::new(Kind::Changing, path));
+            }
+            Content::Later | Content::Stopped => {}
+        }
+        Ok(())
+    }
+
+    /// Hash the small files that wait, and compare.
+    pub(crate) fn finish_files(&mut self) {
+        let Self { hasher, findings, verified, shared, .. } = self;
+        let expected: &Expected<'_> = &shared.expected;
+        hasher.finish(|token, digest| {
+            let sealed = u32::try_from(token & (CLEAN - 1)).expect("an index of the table");
+            if is_hex_of(expected.hex(sealed), digest) {
+                *verified += usize::from(token & CLEAN != 0);
+            } else {
+                let finding = Finding::new(Kind::Modified, expected.path(sealed).to_vec());
+                findings.push(finding.expected(expected.hex(sealed)).actual(hex(digest)));
+            }
+        });
+        hasher.publish();
+    }
+}
+
+/// Say whether the lower-case digits `text` stand for `bytes`.
+fn is_hex_of(text: &str, bytes: &[u8]) -> bool {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    text.len() == 2 * bytes.len()
+        && text.as_bytes().chunks_exact(2).zip(bytes).all(|(two, byte)| {
+            let (high, low) = (DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]);
+            two == [high, low]
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_hex_of;
+
+    #[test]
+    fn digits_stand_for_their_bytes_only() {
+        assert!(is_hex_of("00ff7a", &[0, 255, 0x7a]));
+        assert!(!is_hex_of("00ff7b", &[0, 255, 0x7a]));
+        assert!(!is_hex_of("00ff", &[0, 255, 0x7a]) && !is_hex_of("00FF7A", &[0, 255, 0x7a]));
     }
 }

@@ -55,8 +55,8 @@ pub(crate) struct Worker<'a> {
     pub(crate) hasher: Hasher<'a>,
     buffer: Vec<u8>,
     pub(crate) findings: Vec<Finding>,
-    /// Names of files with several, and whether the file was as sealed.
-    pub(crate) names: Vec<(Name, bool)>,
+    /// Names of files that have several.
+    pub(crate) names: Vec<Name>,
     pub(crate) verified: usize,
     pub(crate) root_failed: Option<Errno>,
 }
@@ -344,7 +344,7 @@ impl<'a> Worker<'a> {
             match stat_entry(&folder.fd, folder.name(entry)) {
                 Ok(stat) => {
                     actual = format!("file of {} bytes", stat.st_size);
-                    self.names.extend(Name::of(&stat, None).map(|name| (name, false)));
+                    self.names.extend(Name::of(&stat, None));
                 }
                 Err(Errno::NOENT) => return,
                 Err(errno) => self.findings.push(Finding::of_errno(errno, path.clone())),
