@@ -87,10 +87,6 @@ impl Listing {
         self.entries.len()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     pub(crate) fn kind(&self, index: usize) -> Type {
         self.entries[index].kind
     }

@@ -148,7 +148,14 @@ pub(crate) fn mode_of(stat: &Stat) -> u16 {
 }
 
 /// Read a file's capabilities: None when it has none.
+///
+/// Asking first whether a file has any attribute at all takes a third of the time of asking for this
+/// one, and nearly no file has.
 pub(crate) fn capability_of(fd: &OwnedFd) -> Result<Option<Box<[u8]>>, Errno> {
+    let mut nothing = [0_u8; 0];
+    if rustix::fs::flistxattr(fd, &mut nothing[..]) == Ok(0) {
+        return Ok(None);
+    }
     let mut value = [0_u8; MAX_CAPABILITY];
     match rustix::fs::fgetxattr(fd, c"security.capability", &mut value[..]) {
         Ok(0) | Err(Errno::NODATA | Errno::NOTSUP) => Ok(None),

@@ -1,0 +1,23 @@
+//! `duri.tree._core`: the Python face of `duri-core`.
+//!
+//! Guarantees: every function that works for long releases the interpreter lock; the calling thread
+//! waits meanwhile and lets Python's signal handlers run, so that Ctrl-C ends a scan at once. Errors
+//! are mapped in `errors` alone. No rule of the scan is here.
+
+mod artifacts;
+mod errors;
+mod rename;
+mod scan;
+
+/// The compiled core: walk, hash, compare, and the codecs of what grows with the tree.
+#[pyo3::pymodule]
+mod _core {
+    #[pymodule_export]
+    use super::artifacts::{Attributes, Checksums};
+    #[pymodule_export]
+    use super::errors::{FormatError, ScanCancelled};
+    #[pymodule_export]
+    use super::rename::{exchange, rename_new};
+    #[pymodule_export]
+    use super::scan::{Comparison, Progress, Rules, Sealed, compare, kernel, seal};
+}

@@ -1,13 +1,14 @@
-"""Writing the artifacts folder so that it is, at every instant, wholly the old or wholly the new one.
+"""Writing the artifacts folder so that it is, at every instant, wholly the old or the new one.
 
 Guarantees: the new folder is written beside, each file synced, then swapped in by one rename (an
-exchange when an older one is there), then the older one removed. A process killed anywhere leaves a
-valid folder; a full disk leaves the older one untouched. What is left behind by a kill lies outside
-the sealed tree wherever that is possible, and the next sealing clears it away.
+exchange when an older one is there), then the older one removed. A process killed anywhere leaves
+a valid folder; a full or failing disk leaves the older one untouched, since a swap that cannot be
+synced is swapped back. What is left behind by a kill lies outside the sealed tree wherever that is
+possible, and the next sealing clears it away; one that still runs holds a lock on its own.
 
-The one exception is said, not hidden: an artifacts folder that is itself a mount point cannot be
-exchanged, so its files are replaced one by one, signatures last; killed in between, it is `tampered`
-until it is sealed again.
+The one exception is said, not hidden: an artifacts folder that is itself a mount point, or lies on
+a file system without exchange, is replaced file by file, signatures last; killed in between, it is
+`tampered` until it is sealed again.
 """
 
 import contextlib
@@ -25,6 +26,11 @@ from duri.tree.exchange import exchange, rename_new
 _MARK = ".duri-sealing-"
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _FOLDER = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY
+_NO_SWAP = frozenset({errno.EINVAL, errno.ENOSYS, errno.EBUSY, errno.EXDEV})
+"""EINVAL, ENOSYS: a file system without exchange. EBUSY, EXDEV: a mount point, or a folder of a
+lower overlay layer."""
+_DIGITS = 16
+_HEX = frozenset("0123456789abcdef")
 
 
 @contextlib.contextmanager
@@ -45,11 +51,15 @@ def sealing(root_fd: int, *, root: str) -> Iterator[None]:
 def check_target(path: str) -> None:
     """Refuse to replace a folder that holds anything but artifacts, such as a mistyped one.
 
+    What a killed sealing left beside it is cleared here, before the tree is read: where it lies
+    inside the root, it would be sealed as part of the release.
+
     Raises:
         UsageError: the folder is a file or a link, or holds something else.
     """
     if os.path.islink(path):
         raise UsageError("the artifacts folder is a symbolic link", where=path)
+    _clear_leftovers(os.path.dirname(os.path.realpath(path)))
     try:
         names = sorted(os.listdir(path))
     except FileNotFoundError:
@@ -79,11 +89,12 @@ def publish(path: str, files: Mapping[str, bytes], *, root: str) -> None:
     """
     path, root = os.path.realpath(path), os.path.realpath(root)
     try:
-        staging = _make_staging(path, root)
+        staging, folder = _make_staging(path, root)
         try:
-            _write_files(staging, files)
+            _write_files(folder, files)
             _swap_in(staging, path, files)
         finally:
+            os.close(folder)
             _clear(staging)
     except OSError as error:
         raise PublishError(
@@ -94,16 +105,19 @@ def publish(path: str, files: Mapping[str, bytes], *, root: str) -> None:
         ) from error
 
 
-def _make_staging(path: str, root: str) -> str:
-    """Make the folder to prepare in: outside the root when the same file system reaches there."""
+def _make_staging(path: str, root: str) -> tuple[str, int]:
+    """Make the folder to prepare in: outside the root when the same file system reaches there.
+
+    Returns:
+        Its path, and a descriptor that holds a lock on it: it dies with the process.
+    """
     parent = os.path.dirname(path)
     places = [parent]
     if (parent + "/").startswith(root.rstrip("/") + "/") and root != "/":
         places.insert(0, os.path.dirname(root))
-    mark = f"{_MARK}{os.path.basename(root) or 'root'}-"
     for place in places:
-        _clear_leftovers(place, mark)
-        staging = os.path.join(place, mark + secrets.token_hex(8))
+        _clear_leftovers(place)
+        staging = os.path.join(place, _MARK + secrets.token_hex(_DIGITS // 2))
         try:
             if os.stat(place).st_dev != os.stat(parent).st_dev:
                 continue
@@ -112,20 +126,28 @@ def _make_staging(path: str, root: str) -> str:
             if place is not places[-1] and error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
                 continue
             raise
-        return staging
+        try:
+            return staging, _hold(staging)
+        except OSError:
+            _clear(staging)
+            raise
     message = "no place to prepare the artifacts"
     raise OSError(errno.EXDEV, message)
 
 
-def _write_files(staging: str, files: Mapping[str, bytes]) -> None:
-    folder = os.open(staging, _FOLDER)
-    try:
-        os.fchmod(folder, 0o755)
-        for name, data in files.items():
-            _write_file(folder, name, data)
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+def _hold(staging: str) -> int:
+    folder = os.open(staging, _FOLDER | os.O_NOFOLLOW)
+    # Where folders cannot be locked, `_clear` cannot lock this one either, and leaves it alone.
+    with contextlib.suppress(OSError):
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return folder
+
+
+def _write_files(folder: int, files: Mapping[str, bytes]) -> None:
+    os.fchmod(folder, 0o755)
+    for name, data in files.items():
+        _write_file(folder, name, data)
+    os.fsync(folder)
 
 
 def _write_file(folder: int, name: str, data: bytes) -> None:
@@ -141,52 +163,91 @@ def _write_file(folder: int, name: str, data: bytes) -> None:
 
 
 def _swap_in(staging: str, path: str, files: Mapping[str, bytes]) -> None:
+    one, other = os.fsencode(staging), os.fsencode(path)
     try:
         try:
-            rename_new(os.fsencode(staging), os.fsencode(path))
+            rename_new(one, other)
+            swap_back = rename_new
         except FileExistsError:
-            exchange(os.fsencode(staging), os.fsencode(path))
+            exchange(one, other)
+            swap_back = exchange
     except OSError as error:
-        # EINVAL, ENOSYS: a file system without exchange. EBUSY, EXDEV: a mount point, or a folder
-        # of a lower overlay layer. What is prepared is whole, so its files can be moved one by one.
-        if error.errno not in {errno.EINVAL, errno.ENOSYS, errno.EBUSY, errno.EXDEV}:
+        if error.errno not in _NO_SWAP:
             raise
+        _replace(staging, path, files)
+        return
+    try:
+        _sync_folder(os.path.dirname(path))
+        _sync_folder(os.path.dirname(staging))
+    except OSError:
+        swap_back(other, one)
+        raise
+
+
+def _replace(staging: str, path: str, files: Mapping[str, bytes]) -> None:
+    """Do without exchange: a plain rename onto nothing or an empty folder, else file by file."""
+    try:
+        os.rename(staging, path)
+    except OSError:
         _replace_one_by_one(path, files)
     _sync_folder(os.path.dirname(path))
-    _sync_folder(os.path.dirname(staging))
 
 
 def _replace_one_by_one(path: str, files: Mapping[str, bytes]) -> None:
     os.makedirs(path, exist_ok=True)
     folder = os.open(path, _FOLDER)
+    prepared = f"{_MARK}{secrets.token_hex(_DIGITS // 2)}-"
     try:
         stale = [name for name in os.listdir(folder) if name not in files]
-        prepared = f"{_MARK}{secrets.token_hex(8)}-"
-        for name, data in files.items():
-            _write_file(folder, prepared + name, data)
-        for name in sorted(files, key=lambda name: (name in SIGNATURES, name)):
-            os.rename(prepared + name, name, src_dir_fd=folder, dst_dir_fd=folder)
-        for name in stale:
-            os.unlink(name, dir_fd=folder)
-        os.fsync(folder)
+        try:
+            for name, data in files.items():
+                _write_file(folder, prepared + name, data)
+        except OSError:
+            for name in files:
+                with contextlib.suppress(OSError):
+                    os.unlink(prepared + name, dir_fd=folder)
+            raise
+        try:
+            for name in sorted(files, key=lambda name: (name in SIGNATURES, name)):
+                os.rename(prepared + name, name, src_dir_fd=folder, dst_dir_fd=folder)
+            for name in stale:
+                os.unlink(name, dir_fd=folder)
+            os.fsync(folder)
+        except OSError as error:
+            raise PublishError(
+                "the artifacts were replaced in part only, so they count as tampered",
+                where=path,
+                got=os.strerror(error.errno or 0),
+                todo="Mend the file system, then seal again",
+            ) from error
     finally:
         os.close(folder)
 
 
 def _clear(staging: str) -> None:
-    """Remove a folder that sealing made; only files that sealing writes are in it."""
+    """Remove a folder that sealing made, unless one that still runs holds it.
+
+    Links are not followed and only artifacts are removed: others may write to the folder it lies
+    in, and name what they like after it.
+    """
     with contextlib.suppress(OSError):
-        for name in os.listdir(staging):
-            os.unlink(os.path.join(staging, name))
-        os.rmdir(staging)
+        folder = os.open(staging, _FOLDER | os.O_NOFOLLOW)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for name in os.listdir(folder):
+                if name in KNOWN_NAMES or name.startswith(_MARK):
+                    os.unlink(name, dir_fd=folder)
+            os.rmdir(staging)
+        finally:
+            os.close(folder)
 
 
-def _clear_leftovers(place: str, mark: str) -> None:
-    """Clear what a killed sealing of this root left; the lock on the root rules out a live one."""
+def _clear_leftovers(place: str) -> None:
+    """Clear what killed sealings left in a folder."""
     with contextlib.suppress(OSError):
         for name in os.listdir(place):
-            rest = name.removeprefix(mark)
-            if rest != name and len(rest) == 16 and set(rest) <= set("0123456789abcdef"):  # noqa: PLR2004 - the length of token_hex(8)
+            digits = name.removeprefix(_MARK)
+            if digits != name and len(digits) == _DIGITS and _HEX.issuperset(digits):
                 _clear(os.path.join(place, name))
 
 

@@ -4,8 +4,8 @@ Guarantees: the floor never falls, and a clock that stands before a time already
 that setting it back revives no expired key or permission. The file is replaced atomically under a
 lock, so two verifiers lose nothing of each other.
 
-Leaves to others: where the file lies. It protects only where somebody who can change the tree cannot
-change it too; without one, `minimum_sequence` is the floor.
+Leaves to others: where the file lies. It protects only where somebody who can change the tree
+cannot change it too; without one, `minimum_sequence` is the floor.
 """
 
 import contextlib
@@ -116,7 +116,9 @@ def _replace(path: str, data: bytes) -> None:
     temporary = f"{path}.new"
     file = os.open(temporary, _CREATE | os.O_TRUNC, 0o600)
     try:
-        os.write(file, data)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(file, rest) :]
         os.fsync(file)
     finally:
         os.close(file)

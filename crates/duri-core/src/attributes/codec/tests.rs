@@ -56,9 +56,8 @@ fn refused(from: &str, to: &str) {
 
 #[test]
 fn every_attribute_is_read_and_written_back() {
-    let full = FULL.replace("k\n", "k\\n");
-    let parsed = Attributes::parse(full.as_bytes()).unwrap();
-    assert_eq!(String::from_utf8(parsed.to_json()).unwrap(), full);
+    let parsed = Attributes::parse(FULL.as_bytes()).unwrap();
+    assert_eq!(String::from_utf8(parsed.to_json()).unwrap(), FULL);
     assert_eq!(parsed.append_only.values, [12]);
     assert_eq!(parsed.modes[0].0, 0o600);
     assert_eq!(parsed.modes[0].1.get(0), b"k\n");
@@ -71,11 +70,10 @@ fn every_attribute_is_read_and_written_back() {
 
 #[test]
 fn what_is_not_canonical_is_refused() {
-    // A raw newline in a string, as the constant has it.
-    assert!(Attributes::parse(FULL.as_bytes()).is_err());
     for (from, to) in [
         ("append_only", "append_onlz"),
         ("\"append_only\"", "\"zzz\""),
+        ("k\\n", "k\n"),
         ("12", "012"),
         ("12", "-1"),
         ("12", "1.0"),
@@ -98,7 +96,7 @@ fn what_is_not_canonical_is_refused() {
         ("\"y\"", "\"x\""),
         ("../\\\"é", ""),
         ("../\\\"é", "\\u0000"),
-        ("\n  }", "\n}"),
+        ("é\"\n    }\n  }", "é\"\n    }\n}"),
         ("\n      \"l\"", "\n    \"l\""),
     ] {
         refused(from, to);
@@ -146,7 +144,7 @@ proptest! {
 
     #[test]
     fn what_is_read_is_what_would_be_written(at in any::<prop::sample::Index>(), byte in any::<u8>()) {
-        let mut bytes = FULL.replace("k\n", "k\\n").into_bytes();
+        let mut bytes = FULL.as_bytes().to_vec();
         let at = at.index(bytes.len());
         bytes[at] = byte;
         if let Ok(parsed) = Attributes::parse(&bytes) {

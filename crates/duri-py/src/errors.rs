@@ -1,0 +1,46 @@
+//! Which Python exception each failure is; the one place that says so.
+
+use duri_core::ScanError;
+use pyo3::exceptions::{PyException, PyOSError, PyValueError};
+use pyo3::{PyErr, create_exception};
+
+create_exception!(
+    duri.tree._core,
+    FormatError,
+    PyValueError,
+    "Bytes that are not canonical; the message names the offset and the reason."
+);
+create_exception!(
+    duri.tree._core,
+    ScanCancelled,
+    PyException,
+    "`Progress.cancel` was called."
+);
+
+pub(crate) fn of_format(error: &duri_core::FormatError) -> PyErr {
+    FormatError::new_err(error.to_string())
+}
+
+/// `signal` is what a signal handler raised while the scan ran, if one did.
+pub(crate) fn of_scan(error: &ScanError, signal: Option<PyErr>) -> PyErr {
+    match error {
+        ScanError::Cancelled => ScanCancelled::new_err(error.to_string()),
+        ScanError::Interrupted => {
+            signal.unwrap_or_else(|| ScanCancelled::new_err(error.to_string()))
+        }
+        // With the number alone Python chooses the class: PermissionError, FileNotFoundError.
+        ScanError::Root(errno) => {
+            PyOSError::new_err((errno.raw_os_error(), "the root cannot be read"))
+        }
+        ScanError::Format(error) => of_format(error),
+    }
+}
+
+/// A system call's error; with the number alone Python chooses the class, such as FileExistsError.
+pub(crate) fn of_errno(errno: &std::io::Error) -> PyErr {
+    PyOSError::new_err((errno.raw_os_error(), errno.to_string()))
+}
+
+pub(crate) fn unknown_algorithm(name: &str) -> PyErr {
+    PyValueError::new_err(format!("unknown hash algorithm {name:?}; known: sha256, sha512, blake3"))
+}
