@@ -160,15 +160,24 @@ def _add(found: report.Report, name: str, *, setup: Setup, cold: bool) -> report
     def absent(contestant: str, reason: str) -> Absence:
         return Absence(corpus=name, contestant=contestant, reason=reason, cold=cold)
 
-    if cold and not os.access("/proc/sys/vm/drop_caches", os.W_OK):
+    if cold and not rounds.may_drop_caches():
         gap = absent(EVERYTHING, "only root may drop the kernel's caches")
         return replace(found, absences=(*found.absences, gap))
     try:
         corpus = corpora.prepare(name, workdir=setup.workdir)
     except corpora.NoRoomError as error:
         return replace(found, absences=(*found.absences, absent(EVERYTHING, f"no room: {error}")))
+    if rounds.may_drop_caches():
+        # The trees measured before must not crowd out this one: a million files need 6 GiB of cache.
+        rounds.drop_caches()
     load, now = f"{os.getloadavg()[0]:.2f}", datetime.datetime.now(tz=datetime.UTC)
     listed, gaps = _contestants(corpus, setup=setup, cold=cold)
+    floor = contestants.floor(corpus, tools=setup.tools, threads=setup.cores)
+    try:
+        rounds.warm(floor, corpus=corpus, tools=setup.tools)
+    except rounds.RefusedError as error:
+        gap = absent(EVERYTHING, f"the floor {error}")
+        return replace(found, absences=(*found.absences, gap))
     rows, refused = rounds.measure(
         listed,
         corpus=corpus,

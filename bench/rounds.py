@@ -20,6 +20,10 @@ LEAST_RUNS = 3
 """What a contestant that is too slow for its budget still runs: a median of fewer says little."""
 
 
+WARM_UPS = 8
+"""Pages read once are the first to go: a tree is warm when reading it again gets no faster."""
+
+
 class RefusedError(Exception):
     """A contestant did not accept the good tree; the message says how it ended."""
 
@@ -68,6 +72,26 @@ def checked(contestant: Contestant, *, corpus: Corpus, tools: Tools) -> Run:
             message = f"read another tree than the survey counted: {result.output.strip()[:200]}"
             raise RefusedError(message)
     return result
+
+
+def may_drop_caches() -> bool:
+    """Say whether this process may."""
+    return os.access("/proc/sys/vm/drop_caches", os.W_OK)
+
+
+def warm(contestant: Contestant, *, corpus: Corpus, tools: Tools) -> int:
+    """Run it until it gets no faster by a tenth, at most WARM_UPS times; return how often it ran.
+
+    Raises:
+        RefusedError: as `checked`.
+    """
+    previous = float("inf")
+    for count in range(1, WARM_UPS + 1):
+        wall = checked(contestant, corpus=corpus, tools=tools).wall
+        if wall > 0.9 * previous:
+            return count
+        previous = wall
+    return WARM_UPS
 
 
 def measure(

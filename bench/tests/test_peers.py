@@ -8,7 +8,7 @@ from bench.__main__ import CHECKOUT
 from bench.contestants import FLOOR, MissingError, floor, inner_seconds, reference
 from bench.corpora import Corpus
 from bench.peers import PEERS, Peer, split
-from bench.rounds import RefusedError, checked, measure
+from bench.rounds import WARM_UPS, RefusedError, checked, measure, warm
 from bench.stopwatch import Tools
 
 
@@ -53,6 +53,11 @@ def test_rounds_measure_everybody_and_name_who_fails(corpus: Corpus, tools: Tool
     assert [(row.contestant, len(row.walls)) for row in rows] == [(good.name, 3)]
     assert len(rows[0].inner) == 3
     assert [(gap.contestant, "code 1" in gap.reason) for gap in absences] == [(bad.name, True)]
+
+
+def test_warming_up_ends(corpus: Corpus, tools: Tools) -> None:
+    count = warm(floor(corpus, tools=tools, threads=2), corpus=corpus, tools=tools)
+    assert 2 <= count <= WARM_UPS
 
 
 def test_a_slow_contestant_runs_fewer_times(corpus: Corpus, tools: Tools) -> None:

@@ -1,5 +1,5 @@
 """`python -m duri` is the command `duri`."""
 
-from duri.cli.main import main
+from duri.cli.entry import main
 
 main()

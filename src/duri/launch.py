@@ -3,10 +3,12 @@
 Guarantees: a variable that names code is passed on when all it names lies inside the verified root,
 whose content was just proved; otherwise it is removed, or the launch refused, and named either way.
 
-Leaves to others: code that the command loads from outside the root by itself (see the threat model).
+Leaves to others: code that the command loads from outside the root by itself, and code below the root
+that the policy leaves free to change (see the threat model).
 """
 
 import os
+import re
 from collections.abc import Mapping
 
 import msgspec
@@ -14,29 +16,53 @@ import msgspec
 _PATHS = frozenset(
     {
         "BASH_ENV",
+        "CLASSPATH",
+        "DOTNET_STARTUP_HOOKS",
         "ENV",
         "GCONV_PATH",
+        "GEM_HOME",
+        "GEM_PATH",
         "LD_AUDIT",
         "LD_LIBRARY_PATH",
         "LD_PRELOAD",
+        "LUA_CPATH",
+        "LUA_PATH",
         "NODE_PATH",
+        "OPENSSL_CONF",
+        "OPENSSL_ENGINES",
+        "OPENSSL_MODULES",
         "PERL5LIB",
+        "PERLLIB",
         "PYTHONHOME",
         "PYTHONPATH",
+        "PYTHONPYCACHEPREFIX",
         "PYTHONSTARTUP",
         "PYTHONUSERBASE",
         "RUBYLIB",
     }
 )
-_OPTIONS = {
-    "JAVA_TOOL_OPTIONS": ("-javaagent", "-agentlib", "-agentpath", "-Xbootclasspath", "@"),
-    "JDK_JAVA_OPTIONS": ("-javaagent", "-agentlib", "-agentpath", "-Xbootclasspath", "@"),
-    "_JAVA_OPTIONS": ("-javaagent", "-agentlib", "-agentpath", "-Xbootclasspath", "@"),
-    "NODE_OPTIONS": ("-r", "--require", "--import", "--loader", "--experimental-loader"),
-    "PERL5OPT": ("-M", "-m", "-I", "-d"),
-    "RUBYOPT": ("-r", "-I", "-C"),
+"""Name files or folders with code, or with what names code."""
+
+_SEPARATORS = re.compile(r"[:;\s]")
+
+_CODE = ("BASH_FUNC_", "LUA_INIT", "PERL5DB")
+"""How the names of variables start that hold code themselves; wherever it came from, it is foreign."""
+
+_JAVA = re.compile(r"-X(m[nsx]|ss)\d+[kKmMgG]?|-XX:[+-]?(Use|Max|Min|Initial)\w+(=[\w.]+)?")
+_HARMLESS = {
+    "JAVA_TOOL_OPTIONS": _JAVA,
+    "JDK_JAVA_OPTIONS": _JAVA,
+    "_JAVA_OPTIONS": _JAVA,
+    "NODE_OPTIONS": re.compile(
+        r"--(max|min)[-_](old|semi|new)[-_]space[-_]size=\d+|--enable-source-maps|--no-[\w-]+"
+        r"|--unhandled-rejections=\w+|--(no-)?(warnings|deprecation)|--trace-[\w-]+"
+        r"|--dns-result-order=\w+|--max-http-header-size=\d+|--stack-trace-limit=\d+"
+    ),
+    "PERL5OPT": re.compile(r"-?[wWXtTU]+|-?C\w*"),
+    "RUBYOPT": re.compile(r"-?w|-?W[012]?|-?W:(no-)?\w+|--y?jit|--(en|dis)able[-=][\w,-]+"),
 }
-_SEPARATORS = str.maketrans({":": " ", ";": " "})
+"""Variables with options, and the options that bring in nothing. All others count as foreign: they
+can be quoted, joined, abbreviated and written without a dash, so a list of bad ones is never whole."""
 
 
 class Launch(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,11 +97,21 @@ def prepare(environment: Mapping[str, str], *, root: str, keep: bool) -> Launch:
 
 def _is_foreign(name: str, value: str, root: str) -> bool:
     if name in _PATHS:
-        return not all(_inside(part, root) for part in value.translate(_SEPARATORS).split())
-    return any(word.startswith(_OPTIONS.get(name, ())) for word in value.split())
+        # Loaders take an empty part between two separators for the working folder.
+        return bool(value) and not all(_inside(part, root) for part in _SEPARATORS.split(value))
+    if name in _HARMLESS:
+        return not all(_HARMLESS[name].fullmatch(word) for word in value.split())
+    return name.startswith(_CODE)
 
 
 def _inside(path: str, root: str) -> bool:
-    """Return whether a path is absolute and resolves to something below the root."""
+    """Return whether a path is absolute and resolves to something below the root.
+
+    One with a `$` is not: the dynamic loader puts something else in its place.
+    """
     outer = os.path.realpath(root).rstrip("/") + "/"
-    return os.path.isabs(path) and (os.path.realpath(path) + "/").startswith(outer)
+    return (
+        os.path.isabs(path)
+        and "$" not in path
+        and (os.path.realpath(path) + "/").startswith(outer)
+    )

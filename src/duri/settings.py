@@ -126,6 +126,24 @@ def load(
     )
 
 
+def root_named(
+    flags: Mapping[str, object],
+    *,
+    environ: Mapping[str, str] | None = None,
+    configuration: str | None = None,
+) -> str | None:
+    """Return the root that a flag, a variable or a `duri.toml` named on purpose gives.
+
+    An unnamed `duri.toml` inside the root is not believed, so it cannot be what names the root.
+    """
+    environ = os.environ if environ is None else environ
+    named = configuration or environ.get("DURI_CONFIG")
+    if named:
+        return load(environ=environ, flags=flags, configuration=named).root
+    root = flags.get("root") or environ.get("DURI_INTEGRITY_ROOT") or None
+    return root if isinstance(root, str) else None
+
+
 def shown_value(settings: Settings, setting: Setting) -> str:
     """Return a value as a person may see it: a key never."""
     value = getattr(settings, setting.name)

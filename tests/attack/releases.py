@@ -26,8 +26,8 @@ from duri.evidence.keys.material import Algorithm
 from duri.settings import Settings
 from duri.verdict import Finding, Kind, Status, Verdict
 
-NOW = 1_800_000_000
-"""2027-01-15T08:00:00Z, when releases are made; verified an hour later."""
+NOW = 1_700_000_000
+"""2023-11-14T22:13:20Z, when releases are made: a clock that is right stands after it."""
 LATER = NOW + 3600
 
 CODE: Mapping[str, bytes] = {

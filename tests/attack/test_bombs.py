@@ -100,7 +100,7 @@ def bounded(made: Release, *options: str) -> Ran:
     script = (
         "import resource, sys, runpy; "
         f"resource.setrlimit(resource.RLIMIT_AS, ({MEMORY}, {MEMORY})); "
-        "from duri.cli.main import main; main(sys.argv[1:])"
+        "from duri.cli.main import run; sys.exit(run(sys.argv[1:]))"
     )
     command = [sys.executable, "-I", "-c", script, "verify", os.fspath(made.root)]
     command += ["--threads", "2", "--keyring", os.fspath(ring), *options]

@@ -212,7 +212,7 @@ def test_file_that_is_written_is_not_sealed(tree: Tree) -> None:
     made = sealed(tree({**CODE, "data": b"x" * (1 << 24)}))
     before = (made.root / ".duri/checksums.json").read_bytes()
     with (
-        meanwhile(GROWER, made.root / "data"),
+        meanwhile(WRITER, made.root / "data"),
         pytest.raises(SealRefusedError, match="data: changing"),
     ):
         duri.seal(made.root, version="2", keyring=made.keyring)
@@ -225,6 +225,7 @@ def test_file_that_comes_and_goes_is_never_verified_as_new(made: Release) -> Non
         verdicts = []
         while time.monotonic() < until:
             verdicts.append(made.verify())
+    (made.root / "pkg/new.py").unlink(missing_ok=True)
     kinds = {(one.kind, one.path) for verdict in verdicts for one in verdict.findings}
     assert kinds == {(Kind.NEW, b"pkg/new.py")}
     assert {verdict.status for verdict in verdicts} <= {Status.VERIFIED, Status.CORRUPTED}

@@ -1,6 +1,8 @@
 """Attacks on the tree: what something is, where a link leads, what is mounted over it."""
 
+import json
 import os
+import shutil
 import socket
 import stat
 import time
@@ -228,11 +230,12 @@ def test_link_loops_end(tree: Tree) -> None:
 
 def test_symlink_loop_prevention(tree: Tree) -> None:
     made = sealed(tree({**CODE, **LOOPS}))
-    checksums = (made.root / ".duri/checksums.json").read_text()
-    assert not any(f'"{name}' in checksums for name in LOOPS)
-    assert '"main.py"' in checksums
-    metadata = (made.root / ".duri/deployment_metadata.json").read_text()
-    assert all(f'"{name}":' in metadata for name in LOOPS)
+    files = json.loads((made.root / ".duri/checksums.json").read_bytes())
+    assert files.keys() == {path for path, node in CODE.items() if isinstance(node, bytes | File)}
+    metadata = json.loads((made.root / ".duri/deployment_metadata.json").read_bytes())
+    assert metadata["attributes"]["symlinks"] == {
+        path: node.target for path, node in {**CODE, **LOOPS}.items() if isinstance(node, Link)
+    }
 
 
 @pytest.mark.parametrize("target", ["/etc/hostname", "..", "pkg/../../outside", "current/../../x"])
@@ -298,19 +301,22 @@ def test_mount_below_the_root_is_not_sealed(tree: Tree) -> None:
     assert in_mount_namespace(volume, seal).code == 0
 
 
-@pytest.mark.parametrize(
-    "way",
-    [
-        'mount --bind "{root}" "{root}"',
-        'mount -t overlay o -o lowerdir="{root}:{root}/uploads" "{root}"',
-        'mount --bind -o ro "{root}" "{root}"',
-    ],
-)
+COPY = 'cp -a "{root}" "{root}-low"\nmkdir "{root}-none"\n'
+ROOTS = {
+    "bind": 'mount --bind "{root}" "{root}"',
+    "read-only bind": 'mount --bind -o ro "{root}" "{root}"',
+    "overlay": COPY + 'mount -t overlay o -o lowerdir="{root}-low:{root}-none" "{root}"',
+    "tmpfs": COPY + 'mount -t tmpfs -o mode=755 t "{root}"\ncp -a "{root}-low/." "{root}"',
+}
+
+
+@pytest.mark.parametrize("way", ROOTS)
 def test_root_that_is_a_mount_is_accepted(way: str, made: Release) -> None:
-    ended = in_mount_namespace(way.format(root=made.root), made.command())
+    mount = ROOTS[way].format(root=made.root)
+    ended = in_mount_namespace(mount, made.command())
     assert ended.code == 0, ended
-    changed = f'echo "VALUE = 2" > "{made.root}/pkg/core.py"\n' + way.format(root=made.root)
+    for copy in made.root.parent.glob("tree-[ln]*"):
+        shutil.rmtree(copy)
+    changed = f'echo "VALUE = 2" > "{made.root}/pkg/core.py"\n{mount}'
     ended = in_mount_namespace(changed, made.command())
     assert (ended.code, "pkg/core.py" in ended.out) == (Status.CORRUPTED.exit_code, True), ended
-
-

@@ -6,14 +6,17 @@ in this process, so only the interrupted command costs the start of one.
 
 import os
 import shutil
+import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import duri
 from duri.evidence import canonical
+from duri.evidence.keys import generate, store
 from duri.verdict import Kind, Status, Verdict
-from tests.conftest import require
+from tests.conftest import Component, require
 from tests.crash.syscalls import Process
 
 MARK = ".duri-sealing-"
@@ -89,10 +92,6 @@ def make(folder: Path, root: Path) -> Place:
 
 def make_keyring(path: Path) -> None:
     """Write a keyring with one active key, made now."""
-    import time
-
-    from duri.evidence.keys import generate, store
-
     now = int(time.time())
     keyring = generate.new_keyring(generate.new_key(now=now), now=now)
     store.write_file(os.fspath(path), keyring, replace=False)
@@ -109,3 +108,13 @@ def check_whole(snapshot: Snapshot) -> None:
     """Fail where a JSON artifact is not whole."""
     for name, data in snapshot.items():
         canonical.decode(data, dict[str, object], name=name)
+
+
+def in_mount_namespace(component: Component, script: str) -> subprocess.CompletedProcess[str]:
+    """Run a shell script where its mounts end with it."""
+    command = [component("unshare"), "-m", "--propagation", "private", "sh", "-euc"]
+    probe = subprocess.run([*command, "mount -t tmpfs tmpfs /mnt"], capture_output=True, check=False)
+    component("mount namespaces", present=probe.returncode == 0)
+    return subprocess.run(
+        [*command, script], capture_output=True, text=True, check=False, timeout=120
+    )

@@ -11,11 +11,11 @@ import os
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.conftest import DURI, Ran, clean_environment
+from tests.conftest import DURI, Ran
 
 _LINE = re.compile(rb"(\d+) +(\w+)\(")
 _CHANGING = (
@@ -49,18 +49,23 @@ class Process(NamedTuple):
 
     def killed_at(self, call: Call) -> Ran:
         """Run it until it enters a call, and kill it there."""
-        ran = self._run("-o", os.devnull, "-e", f"inject={call.name}:signal=KILL:when={call.ordinal}")
+        rule = f"inject={call.name}:signal=KILL:when={call.ordinal}"
+        ran = self._run("-o", os.devnull, "-e", rule)
         assert ran.code in {-9, 137}, f"it was not killed at {call}: {ran.code} {ran.err}"
         return ran
 
     def failed_at(self, call: Call, error: str) -> Ran:
         """Run it with one call failing by an errno such as ENOSPC."""
-        return self._run("-o", os.devnull, "-e", f"inject={call.name}:error={error}:when={call.ordinal}")
+        return self.failing((call.name, error, str(call.ordinal)))
 
-    def failing(self, name: str, error: str, *, at: Iterable[str] = ("1+",)) -> Ran:
-        """Run it with every call of a name failing."""
-        rules = [part for when in at for part in ("-e", f"inject={name}:error={error}:when={when}")]
-        return self._run("-o", os.devnull, *rules)
+    def failing(self, *rules: tuple[str, str, str]) -> Ran:
+        """Run it with calls failing: each rule is a name, an errno, and which ones ("1+" is all)."""
+        options = [
+            part
+            for name, error, when in rules
+            for part in ("-e", f"inject={name}:error={error}:when={when}")
+        ]
+        return self._run("-o", os.devnull, *options)
 
     def command(self, *options: str | Path) -> list[str]:
         """Return the command line under strace."""
@@ -106,4 +111,7 @@ def _calls(lines: list[bytes], since: bytes) -> list[Call]:
     return found
 
 
-__all__ = ["Call", "Process", "clean_environment"]
+def until_last(calls: list[Call], name: str) -> list[Call]:
+    """Return the calls up to the last of a name: what follows a sync writes to the terminal."""
+    last = max(index for index, call in enumerate(calls) if call.name == name)
+    return calls[: last + 1]

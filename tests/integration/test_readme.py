@@ -3,7 +3,7 @@
 Every ```console block of a document is run by one shell in one empty folder, in order, with
 .venv/bin on PATH, and every ```python block by the interpreter in that folder. Output is compared
 after normalising only what must differ between two runs: times, keyids, ids, durations. Blocks of
-any other kind are not run.
+any other kind are not run. A Korean edition has the very blocks of the English one.
 """
 
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from tests.conftest import Component, clean_environment
+from tests.conftest import Component
 
 REPOSITORY = Path(__file__).parents[2]
 DOCUMENTS = [
@@ -26,10 +26,6 @@ DOCUMENTS = [
     "docs/keys.md",
     "docs/settings.md",
     "docs/threat-model.md",
-    "docs/ko/containers.md",
-    "docs/ko/exit-codes.md",
-    "docs/ko/keys.md",
-    "docs/ko/threat-model.md",
 ]
 TWINS = [
     ("README.md", "README.ko.md"),
@@ -48,12 +44,10 @@ VARYING = [
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "TIME"),
     # A deployment's id ends in the sequence, which is the time, and digits of the checksums.
     (re.compile(r"-\d{10}-[0-9a-f]{12}\b"), "-ID"),
-    (re.compile(r"\b[0-9a-f]{64}\b"), "KEYID"),
-    (re.compile(r"\b(key |by |keys +|: |activate )[0-9a-f]{12,16}…?(?![0-9a-f])"), r"\1KEYID"),
+    (re.compile(r"\b(key |by |keys +|ID: )[0-9a-f]{12,64}…?(?![0-9a-f])"), r"\1KEYID"),
     (re.compile(r"^[0-9a-f]{16}(?=  )", re.MULTILINE), "KEYID"),
     (re.compile(r"\b\d+ ms\b"), "DURATION"),
     (re.compile(r"\bduration_ms=\d+"), "duration_ms=DURATION"),
-    (re.compile(r'"(scan_duration_ms|sequence)": \d+'), r'"\1": NUMBER'),
     (re.compile(r"\b\d+\.\d s\b"), "DURATION"),
 ]
 
@@ -106,8 +100,11 @@ def run_all(commands: list[str], folder: Path) -> list[str]:
     ran = subprocess.run(
         ["bash", "-c", "\n".join(script)],
         cwd=folder,
-        env=clean_environment(folder)
-        | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        env={
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "HOME": os.fspath(folder),
+            "LANG": "C.UTF-8",
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
@@ -121,7 +118,7 @@ def run_all(commands: list[str], folder: Path) -> list[str]:
 
 
 def differences(document: str, folder: Path) -> list[str]:
-    """Run a document in a folder; return a sentence for each output that is another than it shows."""
+    """Run a document in a folder; return what is wrong about each output that it does not show."""
     shown = [(block, *step) for block in blocks(document) for step in steps(block)]
     outputs = run_all([command for _, command, _ in shown], folder)
     return [
@@ -157,6 +154,8 @@ def test_only_what_must_differ_is_normalised() -> None:
     assert normalised("exit 10") != normalised("exit 11")
     assert normalised("12 files, 3 bytes in 4 ms") != normalised("13 files, 3 bytes in 4 ms")
     assert normalised("sealed 0123456789ab…") != normalised("sealed 0123456789ac…")
+    assert normalised(f'"a": "{"0" * 64}"') != normalised(f'"a": "{"1" * 64}"')
+    assert normalised(f"active key {'0' * 64}") == normalised(f"active key {'1' * 64}")
 
 
 @pytest.mark.parametrize(("english", "korean"), TWINS)

@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::algorithm::Algorithm;
-use crate::format::{Cursor, FormatError, hex_value, write_string};
+use crate::format::{Cursor, FormatError, write_string};
 use crate::path::{self, Order};
 
 /// Ten million files is what `DuRi` is made for; more is not a release.
@@ -212,7 +212,9 @@ fn digest(cursor: &mut Cursor<'_>, algorithm: Algorithm) -> Result<(), FormatErr
         let wanted = 2 * algorithm.digest_length();
         return Err(FormatError::at(start, format!("a {} has {wanted} digits", algorithm.name())));
     }
-    if !digits.iter().fold(true, |all, &digit| all & hex_value(digit).is_some()) {
+    // Counting them all is faster than looking for the first that is none.
+    let good = digits.iter().filter(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')).count();
+    if good != digits.len() {
         return Err(FormatError::at(start, "a digest that is not lower-case hexadecimal"));
     }
     Ok(())

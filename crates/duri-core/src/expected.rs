@@ -156,9 +156,10 @@ impl<'a> Expected<'a> {
                 What::MutableFile | What::MutableFolder => continue,
             };
             let at = next[kind];
-            if collected.get(at).is_some_and(|(what, index, _)| {
-                (*what, *index) == (entry.what, entry.index)
-            }) {
+            if collected
+                .get(at)
+                .is_some_and(|(what, index, _)| (*what, *index) == (entry.what, entry.index))
+            {
                 entry.note = u32::try_from(at + 1).expect("fewer notes than bytes");
                 next[kind] += 1;
             }

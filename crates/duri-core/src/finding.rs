@@ -63,7 +63,11 @@ impl Kind {
 
     /// The kind of a failed system call: no right to look, or anything else.
     pub(crate) fn of_errno(errno: Errno) -> Self {
-        if errno == Errno::ACCESS || errno == Errno::PERM { Self::Unreadable } else { Self::IoError }
+        if errno == Errno::ACCESS || errno == Errno::PERM {
+            Self::Unreadable
+        } else {
+            Self::IoError
+        }
     }
 }
 

@@ -121,8 +121,8 @@ fn refused(refusal: Refusal, path: Vec<u8>) -> Finding {
     match refusal {
         Refusal::Failed(errno) => Finding::of_errno(errno, path),
         Refusal::Mount => Finding::new(Kind::MountPoint, path),
-        Refusal::Gone | Refusal::Replaced => {
-            Finding::new(Kind::Type, path).expected("file or folder").actual("replaced while scanned")
-        }
+        Refusal::Gone | Refusal::Replaced => Finding::new(Kind::Type, path)
+            .expected("file or folder")
+            .actual("replaced while scanned"),
     }
 }

@@ -123,11 +123,8 @@ impl<'a> Hasher<'a> {
             };
             let after = fstat(fd)?;
             match content {
-                Some(_) if !same(&before, &after) => {
-                    if small.is_some() && matches!(content, Some(Content::Later)) {
-                        self.forget();
-                    }
-                }
+                Some(Content::Later) if !same(&before, &after) => self.forget(),
+                Some(_) if !same(&before, &after) => {}
                 Some(content) => return Ok(content),
                 None if self.stop.load(Ordering::Relaxed) => return Ok(Content::Stopped),
                 None => {}

@@ -90,9 +90,8 @@ const COMMON: OFlags = OFlags::RDONLY
     .union(OFlags::NONBLOCK)
     .union(OFlags::CLOEXEC)
     .union(OFlags::NOCTTY);
-const BENEATH: ResolveFlags = ResolveFlags::BENEATH
-    .union(ResolveFlags::NO_SYMLINKS)
-    .union(ResolveFlags::NO_MAGICLINKS);
+const BENEATH: ResolveFlags =
+    ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
 
 /// How this kernel keeps an open below the root.
 #[derive(Clone, Copy, Debug)]
@@ -128,7 +127,12 @@ impl Opener {
         self.compare.is_none()
     }
 
-    pub(crate) fn file(self, folder: &OwnedFd, name: &[u8], cross: bool) -> Result<OwnedFd, Refusal> {
+    pub(crate) fn file(
+        self,
+        folder: &OwnedFd,
+        name: &[u8],
+        cross: bool,
+    ) -> Result<OwnedFd, Refusal> {
         self.open(folder, name, COMMON, cross)
     }
 

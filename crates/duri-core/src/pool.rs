@@ -175,8 +175,8 @@ pub(crate) fn run<W: Work>(
             if state.ended == handles.len() {
                 break;
             }
-            let waited = queue.thread_ended.wait_timeout(state, pause);
-            let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            let result = queue.thread_ended.wait_timeout(state, pause);
+            let (state, _) = result.unwrap_or_else(PoisonError::into_inner);
             if state.ended == handles.len() {
                 break;
             }
@@ -195,9 +195,9 @@ pub(crate) fn run<W: Work>(
                 wanted = (wanted * 4).min(threads);
             }
         }
-        let joined = handles.into_iter().map(|handle| {
-            handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        });
+        let joined = handles
+            .into_iter()
+            .map(|handle| handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         joined.collect()
     })
 }

@@ -108,7 +108,9 @@ fn compile(field: &str, patterns: &[String]) -> Result<Option<Gitignore>, Format
         if pattern.trim().trim_start_matches('!').trim_matches('/').is_empty() {
             return Err(refuse(pattern, "it names nothing"));
         }
-        builder.add_line(None, &plain_braces(pattern)).map_err(|error| refuse(pattern, &error.to_string()))?;
+        builder
+            .add_line(None, &plain_braces(pattern))
+            .map_err(|error| refuse(pattern, &error.to_string()))?;
     }
     builder.build().map(Some).map_err(|error| refuse(&patterns.join(", "), &error.to_string()))
 }

@@ -131,11 +131,7 @@ fn gather(records: &[Records]) -> Attributes {
     attributes
 }
 
-fn push_group<K: PartialEq>(
-    groups: &mut Vec<(K, crate::path::PathList)>,
-    key: K,
-    path: &[u8],
-) {
+fn push_group<K: PartialEq>(groups: &mut Vec<(K, crate::path::PathList)>, key: K, path: &[u8]) {
     if let Some((_, paths)) = groups.iter_mut().find(|(other, _)| *other == key) {
         paths.push(path);
     } else {
@@ -167,8 +163,7 @@ fn refuse_links_that_leave(
             Leads::Allowed => symlinks::leaves_by_text(path, target),
             Leads::Inside => {
                 symlinks::leaves_by_text(path, target)
-                    || scan.opener.resolves()
-                        && symlinks::leaves_by_kernel(scan.request.root, path)
+                    || scan.opener.resolves() && symlinks::leaves_by_kernel(scan.request.root, path)
             }
         };
         if leaves {

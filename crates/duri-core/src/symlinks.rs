@@ -10,7 +10,7 @@ use std::os::fd::BorrowedFd;
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
 
-/// As many links as the kernel follows (path_resolution(7)).
+/// As many links as the kernel follows (`path_resolution(7)`).
 const MAX_FOLLOWED: usize = 40;
 
 /// Where a link leads.
@@ -64,7 +64,7 @@ pub(crate) fn follow<'a>(
 
 /// Say whether the text of a target alone leads above the root, as a reader of the list would see it.
 pub(crate) fn leaves_by_text(path: &[u8], target: &[u8]) -> bool {
-    let mut depth = path.iter().filter(|byte| **byte == b'/').count();
+    let mut depth = memchr::memchr_iter(b'/', path).count();
     for name in target.split(|byte| *byte == b'/') {
         match name {
             b"" | b"." => {}

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::net::UnixListener;
 
-use support::{Tree, kinds, rules, rules_with};
+use support::{Tree, chmod, kinds, rules, rules_with};
 
 fn sample() -> Tree {
     let tree = Tree::new();
@@ -14,7 +14,7 @@ fn sample() -> Tree {
     tree.file("app/util.py", b"x = 1");
     tree.file("app.cfg", b"");
     tree.file("lib/big.bin", &vec![7; 300_000]);
-    tree.mode(&tree.file("bin/run", b"#!/bin/sh"), 0o755);
+    chmod(&tree.file("bin/run", b"#!/bin/sh"), 0o755);
     tree.folder("empty/deeper");
     symlink("main.py", tree.path("app/link.py")).unwrap();
     symlink("nowhere", tree.path("dangling")).unwrap();
@@ -45,7 +45,7 @@ fn the_seal_is_what_sha256sum_and_json_say() {
     let tree = Tree::new();
     tree.file("b/abc", b"abc");
     tree.file("a\n\"", b"");
-    tree.mode(&tree.folder("e"), 0o700);
+    chmod(&tree.folder("e"), 0o700);
     symlink("b/abc", tree.path("l")).unwrap();
     let sealed = tree.seal(&rules());
     assert_eq!(
@@ -64,7 +64,10 @@ fn the_seal_is_what_sha256sum_and_json_say() {
 fn an_empty_root_is_sealed_and_verified() {
     let tree = Tree::new();
     let sealed = tree.seal(&rules());
-    assert_eq!((sealed.checksums.as_slice(), sealed.attributes.as_slice()), (&b"{}\n"[..], &b"{}"[..]));
+    assert_eq!(
+        (sealed.checksums.as_slice(), sealed.attributes.as_slice()),
+        (&b"{}\n"[..], &b"{}"[..])
+    );
     assert_eq!(tree.findings(&sealed, &rules()), []);
     tree.file("new", b"");
     assert_eq!(kinds(&tree.findings(&sealed, &rules())), ["new new"]);
@@ -79,9 +82,9 @@ fn changed(change: impl Fn(&Tree), wanted: &[&str]) {
         let found = tree.compare_with(&sealed, &rules(), support::SHA256, threads);
         assert_eq!(kinds(&found.findings), wanted);
         let files = ["app.cfg", "app/main.py", "app/util.py", "bin/run", "lib/big.bin"];
-        let bad = files.iter().filter(|file| {
-            found.findings.iter().any(|finding| finding.path == file.as_bytes())
-        });
+        let bad = files
+            .iter()
+            .filter(|file| found.findings.iter().any(|finding| finding.path == file.as_bytes()));
         assert_eq!(found.verified_files, 5 - bad.count(), "{wanted:?}");
     }
 }
@@ -116,12 +119,12 @@ fn missing_and_new_entries_are_found() {
 #[test]
 fn modes_are_compared() {
     for mode in [0o600, 0o666, 0o744, 0o4644, 0o2644, 0o1644] {
-        changed(|tree| tree.mode(&tree.path("app/main.py"), mode), &["mode app/main.py"]);
+        changed(|tree| chmod(&tree.path("app/main.py"), mode), &["mode app/main.py"]);
     }
-    changed(|tree| tree.mode(&tree.path("bin/run"), 0o644), &["mode bin/run"]);
-    changed(|tree| tree.mode(&tree.path("app"), 0o777), &["mode app"]);
-    changed(|tree| tree.mode(&tree.path("empty/deeper"), 0o700), &["mode empty/deeper"]);
-    changed(|tree| tree.mode(&tree.root(), 0o711), &[]);
+    changed(|tree| chmod(&tree.path("bin/run"), 0o644), &["mode bin/run"]);
+    changed(|tree| chmod(&tree.path("app"), 0o777), &["mode app"]);
+    changed(|tree| chmod(&tree.path("empty/deeper"), 0o700), &["mode empty/deeper"]);
+    changed(|tree| chmod(&tree.root(), 0o711), &[]);
 }
 
 #[test]
@@ -305,8 +308,8 @@ fn mutable_content_is_free_and_never_executable() {
     tree.file("run.pid", b"2");
     tree.file("app/other.pid", b"2");
     assert_eq!(tree.findings(&sealed, &rules), []);
-    tree.mode(&tree.file("data/deep/evil", b""), 0o744);
-    tree.mode(&tree.path("run.pid"), 0o4644);
+    chmod(&tree.file("data/deep/evil", b""), 0o744);
+    chmod(&tree.path("run.pid"), 0o4644);
     symlink("/bin/sh", tree.path("data/sh")).unwrap();
     tree.fifo("data/pipe");
     let mut wanted = vec!["executable data/deep/evil", "type data/pipe", "type data/sh"];
@@ -343,7 +346,7 @@ fn a_log_may_grow_and_its_sealed_part_stays() {
     tree.file("log/b.log", b"");
     assert_eq!(kinds(&tree.findings(&sealed, &rules)), ["new log/b.log"]);
     tree.remove("log/b.log");
-    tree.mode(&tree.path("log/a.log"), 0o600);
+    chmod(&tree.path("log/a.log"), 0o600);
     assert_eq!(kinds(&tree.findings(&sealed, &rules)), ["mode log/a.log"]);
 }
 

@@ -48,6 +48,7 @@ pub(crate) struct Attributes(pub(crate) duri_core::Attributes);
 impl Attributes {
     /// Parse the canonical value, as it stands in the metadata's bytes.
     #[staticmethod]
+    #[allow(clippy::needless_pass_by_value, reason = "extracted from a Python object")]
     fn parse(py: Python<'_>, data: PyBackedBytes) -> PyResult<Self> {
         let parsed = py.detach(|| duri_core::Attributes::parse(&data));
         parsed.map(Self).map_err(|error| errors::of_format(&error))

@@ -10,12 +10,7 @@ create_exception!(
     PyValueError,
     "Bytes that are not canonical; the message names the offset and the reason."
 );
-create_exception!(
-    duri.tree._core,
-    ScanCancelled,
-    PyException,
-    "`Progress.cancel` was called."
-);
+create_exception!(duri.tree._core, ScanCancelled, PyException, "`Progress.cancel` was called.");
 
 pub(crate) fn of_format(error: &duri_core::FormatError) -> PyErr {
     FormatError::new_err(error.to_string())
@@ -36,7 +31,7 @@ pub(crate) fn of_scan(error: &ScanError, signal: Option<PyErr>) -> PyErr {
     }
 }
 
-/// A system call's error; with the number alone Python chooses the class, such as FileExistsError.
+/// A system call's error; with the number alone Python chooses the class, such as `FileExistsError`.
 pub(crate) fn of_errno(errno: &std::io::Error) -> PyErr {
     PyOSError::new_err((errno.raw_os_error(), errno.to_string()))
 }

@@ -17,7 +17,8 @@ pub(crate) fn exchange(one: &[u8], other: &[u8]) -> PyResult<()> {
 /// Rename onto a name that is not there.
 #[pyfunction]
 pub(crate) fn rename_new(source: &[u8], target: &[u8]) -> PyResult<()> {
-    duri_core::rename_new(path(source), path(target)).map_err(|errno| errors::of_errno(&errno.into()))
+    duri_core::rename_new(path(source), path(target))
+        .map_err(|errno| errors::of_errno(&errno.into()))
 }
 
 fn path(bytes: &[u8]) -> &Path {

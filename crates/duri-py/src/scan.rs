@@ -35,7 +35,7 @@ impl Progress {
         self.0.bytes()
     }
 
-    /// Ask the scan to end; it raises ScanCancelled.
+    /// Ask the scan to end; it raises `ScanCancelled`.
     fn cancel(&self) {
         self.0.cancel();
     }
@@ -106,6 +106,11 @@ fn tuples(py: Python<'_>, findings: Vec<Finding>) -> PyResult<Py<PyList>> {
     Ok(list.unbind())
 }
 
+/// A function of its own: the method's type is tied to one lifetime, and `attach` asks for any.
+fn check_signals(py: Python<'_>) -> PyResult<()> {
+    py.check_signals()
+}
+
 /// Run a scan without the interpreter lock, with Python's signal handlers run meanwhile.
 fn run<T: Send>(
     py: Python<'_>,
@@ -113,7 +118,7 @@ fn run<T: Send>(
 ) -> PyResult<T> {
     py.detach(|| {
         let mut signal = None;
-        let result = scan(&mut || match Python::attach(|py| py.check_signals()) {
+        let result = scan(&mut || match Python::attach(check_signals) {
             Ok(()) => true,
             Err(raised) => {
                 signal = Some(raised);
@@ -180,9 +185,8 @@ pub(crate) fn compare(
 ) -> PyResult<Comparison> {
     let request = request(root_fd, rules, algorithm, exclude, threads, progress)?;
     let attributes = attributes.map(|attributes| &attributes.0);
-    let found = run(py, |tick| {
-        duri_core::compare(request, &checksums.0, attributes, total_bytes, tick)
-    })?;
+    let found =
+        run(py, |tick| duri_core::compare(request, &checksums.0, attributes, total_bytes, tick))?;
     Ok(Comparison {
         findings: tuples(py, found.findings)?,
         total_files: found.total_files,

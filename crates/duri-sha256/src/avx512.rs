@@ -4,10 +4,10 @@
 //! `is_supported` said so. Source: FIPS 180-4, 6.2.2; one 32-bit word of each lane a vector.
 
 use core::arch::x86_64::{
-    __m512i, _mm512_add_epi32, _mm512_loadu_si512, _mm512_ror_epi32,
-    _mm512_set_epi64, _mm512_set1_epi32, _mm512_setzero_si512, _mm512_shuffle_epi8,
-    _mm512_shuffle_i32x4, _mm512_srli_epi32, _mm512_storeu_si512, _mm512_ternarylogic_epi32,
-    _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
+    __m512i, _mm512_add_epi32, _mm512_loadu_si512, _mm512_ror_epi32, _mm512_set_epi64,
+    _mm512_set1_epi32, _mm512_setzero_si512, _mm512_shuffle_epi8, _mm512_shuffle_i32x4,
+    _mm512_srli_epi32, _mm512_storeu_si512, _mm512_ternarylogic_epi32, _mm512_unpackhi_epi32,
+    _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
 };
 
 use crate::K;
@@ -43,7 +43,7 @@ pub(crate) fn compress(states: &mut States, lanes: &[&[u8]; LANES]) {
     }
     let mut at = 0;
     while at < length {
-        state = block(state, load_block(lanes, at));
+        state = block(&state, load_block(lanes, at));
         at += 64;
     }
     for (vector, words) in state.iter().zip(&mut states.words) {
@@ -54,27 +54,22 @@ pub(crate) fn compress(states: &mut States, lanes: &[&[u8]; LANES]) {
 
 #[target_feature(enable = "avx512f,avx512bw")]
 #[inline]
-fn block(start: [__m512i; 8], mut w: [__m512i; 16]) -> [__m512i; 8] {
-    let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = start;
+#[allow(clippy::many_single_char_names, reason = "the names that FIPS 180-4 gives them")]
+fn block(start: &[__m512i; 8], mut w: [__m512i; 16]) -> [__m512i; 8] {
+    let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *start;
     macro_rules! round {
         ($a:ident, $b:ident, $c:ident, $d:ident, $e:ident, $f:ident, $g:ident, $h:ident, $k:expr, $i:expr) => {
             let constant = _mm512_set1_epi32(K[$k + $i].cast_signed());
-            let s1 = xor3(
-                _mm512_ror_epi32($e, 6),
-                _mm512_ror_epi32($e, 11),
-                _mm512_ror_epi32($e, 25),
-            );
+            let s1 =
+                xor3(_mm512_ror_epi32($e, 6), _mm512_ror_epi32($e, 11), _mm512_ror_epi32($e, 25));
             // 0xca is "f where e, else g": Ch. 0xe8 is the majority of three: Maj.
             let ch = _mm512_ternarylogic_epi32($e, $f, $g, 0xca);
             let t1 = _mm512_add_epi32(
                 _mm512_add_epi32(_mm512_add_epi32($h, s1), ch),
                 _mm512_add_epi32(constant, w[$i]),
             );
-            let s0 = xor3(
-                _mm512_ror_epi32($a, 2),
-                _mm512_ror_epi32($a, 13),
-                _mm512_ror_epi32($a, 22),
-            );
+            let s0 =
+                xor3(_mm512_ror_epi32($a, 2), _mm512_ror_epi32($a, 13), _mm512_ror_epi32($a, 22));
             let maj = _mm512_ternarylogic_epi32($a, $b, $c, 0xe8);
             $d = _mm512_add_epi32($d, t1);
             $h = _mm512_add_epi32(t1, _mm512_add_epi32(s0, maj));
@@ -108,7 +103,7 @@ fn block(start: [__m512i; 8], mut w: [__m512i; 16]) -> [__m512i; 8] {
     w = schedule(w);
     sixteen!(48);
     let end = [a, b, c, d, e, f, g, h];
-    let mut sum = start;
+    let mut sum = *start;
     for (total, part) in sum.iter_mut().zip(end) {
         *total = _mm512_add_epi32(*total, part);
     }
@@ -161,7 +156,7 @@ fn load_block(lanes: &[&[u8]; LANES], at: usize) -> [__m512i; 16] {
         0x0c0d_0e0f_0809_0a0b,
         0x0405_0607_0001_0203,
     );
-    let mut w = transpose(rows);
+    let mut w = transpose(&rows);
     for vector in &mut w {
         *vector = _mm512_shuffle_epi8(*vector, swap);
     }
@@ -171,8 +166,8 @@ fn load_block(lanes: &[&[u8]; LANES], at: usize) -> [__m512i; 16] {
 /// Transpose sixteen rows of sixteen words.
 #[target_feature(enable = "avx512f,avx512bw")]
 #[inline]
-fn transpose(r: [__m512i; 16]) -> [__m512i; 16] {
-    let mut t = r;
+fn transpose(r: &[__m512i; 16]) -> [__m512i; 16] {
+    let mut t = *r;
     // 1. Four rows at a time: within each 128-bit quarter, transpose 4 × 4 words. Then t[4g + c]
     //    holds, in quarter q, column 4q + c of rows 4g..4g+4.
     for g in 0..4 {
@@ -187,7 +182,7 @@ fn transpose(r: [__m512i; 16]) -> [__m512i; 16] {
         t[4 * g + 3] = _mm512_unpackhi_epi64(high01, high23);
     }
     // 2. Gather quarter q of the four groups into column 4q + c.
-    let mut out = r;
+    let mut out = *r;
     for c in 0..4 {
         let (g0, g1, g2, g3) = (t[c], t[4 + c], t[8 + c], t[12 + c]);
         let low01 = _mm512_shuffle_i32x4(g0, g1, 0x44);

@@ -92,8 +92,10 @@ fn fips_180_4_vectors() {
         let mut out = vec![[0; 32]; buffers.len()];
         digest_with(kernel, &buffers, &mut out);
         for (i, digest) in out.iter().enumerate() {
-            let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-            assert_eq!(hex, vectors[i % 4].1, "{kernel:?}");
+            let wanted = vectors[i % 4].1;
+            for (n, byte) in digest.iter().enumerate() {
+                assert_eq!(format!("{byte:02x}"), wanted[2 * n..2 * n + 2], "{kernel:?}");
+            }
         }
     }
 }
@@ -115,9 +117,8 @@ fn lengths_that_differ_are_refused() {
 fn rates() {
     for size in [500_usize, 4_000, 16_000] {
         for count in [10_usize, 20, 64] {
-            let data: Vec<Vec<u8>> = (0..count)
-                .map(|i| bytes(i as u64, (i * 7919 + 13) % size + size / 20))
-                .collect();
+            let data: Vec<Vec<u8>> =
+                (0..count).map(|i| bytes(i as u64, (i * 7919 + 13) % size + size / 20)).collect();
             let buffers: Vec<&[u8]> = data.iter().map(Vec::as_slice).collect();
             let total: usize = data.iter().map(Vec::len).sum();
             let mut out = vec![[0; 32]; count];

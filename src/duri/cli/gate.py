@@ -1,7 +1,6 @@
 """`duri gate`: verify, then become a command. For boot."""
 
 import os
-import shutil
 import sys
 
 import click
@@ -75,7 +74,16 @@ def command(ctx: click.Context, /, *, config: str | None, **flags: object) -> in
 
 def _become(program: tuple[str, ...], environment: dict[str, str]) -> int:
     """Replace this process, so that signals and exit code are the command's."""
+    import shutil
+    import signal
+
     found = shutil.which(program[0], path=environment.get("PATH"))
+    if found is None and "/" not in program[0]:
+        # Passed on as it is, the name would start a file of the working folder.
+        raise UsageError("there is no such command on PATH", where=program[0])
+    # Python ignores these two, and what is ignored stays so for the command.
+    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(ignored, signal.SIG_DFL)
     try:
         os.execve(found or program[0], list(program), environment)  # noqa: S606 - that is the job
     except OSError as error:

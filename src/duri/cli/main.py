@@ -4,7 +4,6 @@ Guarantees: a command's module is imported only when it is the one that runs, si
 for each import. Every way out has a code of `docs/exit-codes.md`; an unexpected failure is 1.
 """
 
-import sys
 from collections.abc import Sequence
 
 import click
@@ -48,16 +47,6 @@ command.params.append(
         help="Print the version.",
     )
 )
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command and end the process with its exit code."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments[:1] == ["gate"]:
-        from duri.cli.isolation import reenter
-
-        reenter(arguments)
-    sys.exit(run(arguments))
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -89,7 +89,6 @@ def load(
     if not verifying:
         loaded = settings.load(flags=flags, configuration=config)
         return loaded.root or os.curdir, loaded
-    first = settings.load(flags=flags, configuration=config or os.devnull)
-    root = first.root or os.curdir
+    root = settings.root_named(flags, configuration=config) or os.curdir
     loaded = settings.load(flags={**flags, "root": root}, configuration=config, verifying=root)
     return root, loaded

@@ -5,10 +5,13 @@ Guarantees: nothing is imported or drawn before the second is over, so short run
 
 import contextlib
 import sys
-import threading
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from duri.tree.scan import Progress
+
+if TYPE_CHECKING:
+    import threading  # loaded where something is drawn
 
 _PATIENCE_SECONDS = 1.0
 _REFRESH_SECONDS = 0.1
@@ -21,6 +24,8 @@ def shown(label: str, *, quiet: bool) -> Iterator[Progress]:
     if quiet or not sys.stderr.isatty():
         yield progress
         return
+    import threading
+
     finished = threading.Event()
     drawer = threading.Thread(target=_draw, args=(label, progress, finished), daemon=True)
     drawer.start()
@@ -31,7 +36,7 @@ def shown(label: str, *, quiet: bool) -> Iterator[Progress]:
         drawer.join()
 
 
-def _draw(label: str, progress: Progress, finished: threading.Event) -> None:
+def _draw(label: str, progress: Progress, finished: "threading.Event") -> None:
     if finished.wait(_PATIENCE_SECONDS):
         return
     from rich import progress as bars

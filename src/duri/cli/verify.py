@@ -1,6 +1,5 @@
 """`duri verify`: say whether what is here is what was released."""
 
-import shlex
 import sys
 
 import click
@@ -49,9 +48,10 @@ def command(
         output.raw(sarif.render(verdict, version=duri.__version__))
     else:
         from duri.report import text
+        from duri.report.advice import quoted
         from duri.settings import inherited_environment
 
-        again = shlex.join(["duri", *sys.argv[1:]])
+        again = " ".join(["duri", *map(quoted, sys.argv[1:])])
         look = text.look_for(sys.stdout, environ=inherited_environment())
         click.echo(text.render(verdict, look=look, show_all=show_all, again=again), nl=False)
     return verdict.exit_code

@@ -44,6 +44,7 @@ _LIMITS = {
 KNOWN_NAMES = frozenset(_LIMITS)
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _FOLDER = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY
+_BLOCK_BYTES = 64 * 1024
 
 
 class Artifacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,7 +155,13 @@ def _read_file(folder: int, name: str) -> bytes | Finding:
             return _problem(
                 Kind.ARTIFACT_MALFORMED, name, f"larger than the {limit} bytes it may have"
             )
-        data = b"".join(iter(lambda: os.read(file, max(before.st_size + 1, 4096)), b""))
+        data = os.read(file, before.st_size + 1)
+        # Then only what is left: asking for the whole size again would cost its memory again. It
+        # ends at the limit, however fast somebody appends.
+        while len(data) <= limit and (
+            more := os.read(file, max(before.st_size - len(data), _BLOCK_BYTES))
+        ):
+            data += more
     except OSError as error:
         return _unreadable(name, error)
     finally:

@@ -15,7 +15,6 @@ import contextlib
 import errno
 import fcntl
 import os
-import secrets
 from collections.abc import Iterator, Mapping
 
 from duri.errors import PublishError, UsageError
@@ -117,7 +116,7 @@ def _make_staging(path: str, root: str) -> tuple[str, int]:
         places.insert(0, os.path.dirname(root))
     for place in places:
         _clear_leftovers(place)
-        staging = os.path.join(place, _MARK + secrets.token_hex(_DIGITS // 2))
+        staging = os.path.join(place, _MARK + os.urandom(_DIGITS // 2).hex())
         try:
             if os.stat(place).st_dev != os.stat(parent).st_dev:
                 continue
@@ -196,7 +195,7 @@ def _replace(staging: str, path: str, files: Mapping[str, bytes]) -> None:
 def _replace_one_by_one(path: str, files: Mapping[str, bytes]) -> None:
     os.makedirs(path, exist_ok=True)
     folder = os.open(path, _FOLDER)
-    prepared = f"{_MARK}{secrets.token_hex(_DIGITS // 2)}-"
+    prepared = f"{_MARK}{os.urandom(_DIGITS // 2).hex()}-"
     try:
         stale = [name for name in os.listdir(folder) if name not in files]
         try:

@@ -74,7 +74,11 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class OlderMetadata(msgspec.Struct, frozen=True, kw_only=True):
-    """Metadata of a schema before 2.0: what it says is used, what it lacks is not checked."""
+    """Metadata of a schema before 2.0: what it says is used, what it lacks is not checked.
+
+    Attributes:
+        attributes: empty where there are none; msgspec takes no `Raw | None`.
+    """
 
     schema_version: str
     deployment_id: str
@@ -87,7 +91,7 @@ class OlderMetadata(msgspec.Struct, frozen=True, kw_only=True):
     hash_version: int = 0
     mode: str = "strict"
     policy: Policy = Policy()
-    attributes: msgspec.Raw | None = None
+    attributes: msgspec.Raw = msgspec.Raw()
     checksums_digest: str | None = None
     ignore_hash: str | None = None
 
@@ -120,7 +124,9 @@ def parse_metadata(data: bytes) -> Metadata | OlderMetadata:
         )
     if age < 0:
         canonical.decode(data, dict[str, object], name=METADATA)
-        return canonical.parse(data, OlderMetadata, name=METADATA)
+        older = canonical.parse(data, OlderMetadata, name=METADATA)
+        millionths(older.policy.spike_threshold)
+        return older
     metadata = canonical.decode(data, Metadata, name=METADATA)
     _check_ranges(metadata)
     return metadata
@@ -172,6 +178,7 @@ def _check_ranges(metadata: Metadata) -> None:
             for name, holds in (
                 ("mode", metadata.mode in MODES),
                 ("sequence", metadata.sequence >= 0),
+                ("hash_version", metadata.hash_version >= 1),
                 ("file_count", metadata.file_count >= 0),
                 ("total_bytes", metadata.total_bytes >= 0),
                 ("ignore_hash", metadata.ignore_hash == policy_digest(metadata.policy)),

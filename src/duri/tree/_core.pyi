@@ -112,7 +112,10 @@ def compare(
     exclude: bytes | None,
     threads: int,
     progress: Progress,
-) -> Comparison: ...
+    total_bytes: int | None = None,
+) -> Comparison:
+    """Compare; a file larger than `total_bytes`, all sealed files' size, is modified and not read."""
+
 def kernel() -> str:
     """Return the name of the SHA-256 kernel in use, such as "sha-ni-x2" or "portable"."""
 

@@ -12,8 +12,6 @@ standard library folder of a Python interpreter.
 
 import os
 import re
-import shutil
-import subprocess
 
 from duri.errors import UsageError
 
@@ -72,6 +70,8 @@ def _interpreter(head: bytes) -> str | None:
     """Return the program of a `#!` line; `env NAME` is looked up as env does."""
     if not head.startswith(b"#!"):
         return None
+    import shutil
+
     words = os.fsdecode(head[2:].split(b"\n", 1)[0]).split()
     if not words:
         return None
@@ -83,6 +83,8 @@ def _interpreter(head: bytes) -> str | None:
 
 def _libraries(path: str) -> list[str]:
     """Ask the system's dynamic loader, never the one that the file names."""
+    import subprocess  # three milliseconds that only `--entry-point` pays
+
     loader = next((one for one in _LOADERS if os.path.exists(one)), None)
     if loader is None:
         return []

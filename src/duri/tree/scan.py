@@ -182,6 +182,7 @@ def compare(
     strict: bool,
     exclude: bytes | None,
     threads: int,
+    total_bytes: int | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Compare a tree with its authenticated seal.
@@ -195,6 +196,7 @@ def compare(
         strict: whether a new file fails.
         exclude: the artifacts folder relative to the root, left out of the scan.
         threads: how many read and hash at once.
+        total_bytes: the sealed files' size together; a larger file is modified, and is not read.
         progress: counters to add to; cancelling them cancels the scan.
 
     Raises:
@@ -211,6 +213,7 @@ def compare(
             exclude=exclude,
             threads=threads,
             progress=(progress or Progress()).counters,
+            total_bytes=total_bytes,
         )
     except _core.ScanCancelled as error:
         raise UnverifiableError("the scan was cut short") from error

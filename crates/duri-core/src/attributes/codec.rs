@@ -65,22 +65,20 @@ impl Attributes {
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         let mut out = vec![b'{'];
-        let number = |out: &mut Vec<u8>, size: &u64| {
+        write_map(&mut out, "append_only", &self.append_only, |out, size| {
             out.extend_from_slice(size.to_string().as_bytes());
-        };
-        let digits = |out: &mut Vec<u8>, value: &Box<[u8]>| {
+        });
+        write_map(&mut out, "capabilities", &self.capabilities, |out, value| {
             write_string(out, hex(value).as_bytes());
-        };
-        let name = |out: &mut Vec<u8>, place: &Place| write_string(out, place.name().as_bytes());
-        let text = |out: &mut Vec<u8>, target: &Box<[u8]>| write_string(out, target);
-        write_map(&mut out, "append_only", &self.append_only, number);
-        write_map(&mut out, "capabilities", &self.capabilities, digits);
+        });
         write_list(&mut out, "empty_directories", &self.empty_directories);
         write_list(&mut out, "hard_links", &self.hard_links);
         write_groups(&mut out, "modes", &self.modes, |mode| format!("{mode:04o}"));
-        write_map(&mut out, "mutable", &self.mutable, name);
+        write_map(&mut out, "mutable", &self.mutable, |out, place| {
+            write_string(out, place.name().as_bytes());
+        });
         write_groups(&mut out, "owners", &self.owners, Owner::to_string);
-        write_map(&mut out, "symlinks", &self.symlinks, text);
+        write_map(&mut out, "symlinks", &self.symlinks, |out, target| write_string(out, target));
         out.extend_from_slice(if out.len() == 1 { b"}" } else { b"\n  }" });
         out
     }
@@ -121,11 +119,7 @@ fn map<V>(
 }
 
 /// Read a list whose closing bracket stands `indent` spaces in.
-fn list(
-    cursor: &mut Cursor<'_>,
-    indent: usize,
-    root_too: bool,
-) -> Result<PathList, FormatError> {
+fn list(cursor: &mut Cursor<'_>, indent: usize, root_too: bool) -> Result<PathList, FormatError> {
     let mut list = PathList::default();
     let inner = " ".repeat(indent + 2);
     cursor.expect(format!("[\n{inner}").as_bytes())?;
@@ -155,8 +149,9 @@ fn groups<K>(
         if last.as_ref().is_some_and(|last| *last >= name) {
             return Err(FormatError::at(start, "a key that is not after the one before it"));
         }
-        let value = key(&name)
-            .ok_or_else(|| FormatError::at(start, "a key that is no mode or owner as written here"))?;
+        let value = key(&name).ok_or_else(|| {
+            FormatError::at(start, "a key that is no mode or owner as written here")
+        })?;
         cursor.expect(b": ")?;
         groups.push((value, list(cursor, 6, root_too)?));
         last = Some(name);
@@ -224,12 +219,7 @@ fn write_key(out: &mut Vec<u8>, key: &str) {
     out.extend_from_slice(b": ");
 }
 
-fn write_map<V>(
-    out: &mut Vec<u8>,
-    key: &str,
-    map: &PathMap<V>,
-    write: impl Fn(&mut Vec<u8>, &V),
-) {
+fn write_map<V>(out: &mut Vec<u8>, key: &str, map: &PathMap<V>, write: impl Fn(&mut Vec<u8>, &V)) {
     if map.paths.is_empty() {
         return;
     }

@@ -59,7 +59,8 @@ fn order_and_uniqueness_are_required() {
 
 #[test]
 fn a_file_cannot_be_a_folder_too() {
-    for bad in [&["a", "a/b"][..], &["a", "a-b", "a/b"], &["a", "a ", "a -", "a/b"], &["a/b", "a/b/c"]]
+    for bad in
+        [&["a", "a/b"][..], &["a", "a-b", "a/b"], &["a", "a ", "a -", "a/b"], &["a/b", "a/b/c"]]
     {
         assert!(parse(&file(bad)).unwrap_err().contains("below another"), "{bad:?}");
     }

@@ -76,13 +76,7 @@ impl Worker<'_> {
     }
 
     /// Compare what is not content: mode, capability, owner.
-    fn judge_file(
-        &mut self,
-        fd: &OwnedFd,
-        stat: &Stat,
-        sealed: u32,
-        path: &dyn Fn() -> Vec<u8>,
-    ) {
+    fn judge_file(&mut self, fd: &OwnedFd, stat: &Stat, sealed: u32, path: &dyn Fn() -> Vec<u8>) {
         let expected = &self.shared.expected;
         let note = expected.note(sealed);
         let (mode, wanted) = (mode_of(stat), note.mode.unwrap_or(0o644));
@@ -114,14 +108,12 @@ impl Worker<'_> {
             finding.expected(expected.hex(sealed)).actual(actual)
         };
         let content = if let Some(prefix) = expected.note(sealed).append_only {
-            match self.hasher.read_prefix(fd, prefix)? {
-                Some(content) => content,
-                None => {
-                    let actual = format!("file of {size} bytes, shorter than the {prefix} sealed");
-                    self.findings.push(modified(actual));
-                    return Ok(());
-                }
-            }
+            let Some(content) = self.hasher.read_prefix(fd, prefix)? else {
+                let actual = format!("file of {size} bytes, shorter than the {prefix} sealed");
+                self.findings.push(modified(actual));
+                return Ok(());
+            };
+            content
         } else if shared.total_bytes.is_some_and(|total| size > total) {
             // No sealed file has this size, so its digest is another.
             self.findings.push(modified(format!("file of {size} bytes, more than was sealed")));

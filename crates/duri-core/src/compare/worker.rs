@@ -220,10 +220,10 @@ impl<'a> Worker<'a> {
         });
         let inline = jobs.len() <= BATCH;
         if !inline {
-            tasks.extend(jobs.chunks(BATCH).map(|jobs| Task::Files {
-                folder: Arc::clone(folder),
-                jobs: jobs.to_vec(),
-            }));
+            tasks.extend(
+                jobs.chunks(BATCH)
+                    .map(|jobs| Task::Files { folder: Arc::clone(folder), jobs: jobs.to_vec() }),
+            );
         }
         if !tasks.is_empty() {
             queue.push(tasks);

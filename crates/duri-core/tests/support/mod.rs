@@ -39,6 +39,10 @@ pub fn kinds(findings: &[Finding]) -> Vec<String> {
     findings.iter().map(text).collect()
 }
 
+pub fn chmod(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
 pub struct Tree(tempfile::TempDir);
 
 #[allow(dead_code, reason = "not every test file uses all")]
@@ -60,7 +64,7 @@ impl Tree {
         for name in Path::new(path) {
             folder.push(name);
             if fs::create_dir(&folder).is_ok() {
-                self.mode(&folder, 0o755);
+                chmod(&folder, 0o755);
             }
         }
         folder
@@ -79,13 +83,9 @@ impl Tree {
         let is_new = !path.exists();
         fs::write(&path, content).unwrap();
         if is_new {
-            self.mode(&path, 0o644);
+            chmod(&path, 0o644);
         }
         path
-    }
-
-    pub fn mode(&self, path: &Path, mode: u32) {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     }
 
     pub fn remove(&self, path: &str) {

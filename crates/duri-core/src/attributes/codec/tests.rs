@@ -108,7 +108,8 @@ fn what_is_not_canonical_is_refused() {
 
 #[test]
 fn keys_are_sorted_and_unique() {
-    let two = "{\n    \"hard_links\": [\n      \"a\"\n    ],\n    \"KEY\": [\n      \"b\"\n    ]\n  }";
+    let two =
+        "{\n    \"hard_links\": [\n      \"a\"\n    ],\n    \"KEY\": [\n      \"b\"\n    ]\n  }";
     for key in ["hard_links", "empty_directories"] {
         assert!(Attributes::parse(two.replace("KEY", key).as_bytes()).is_err(), "{key}");
     }
