@@ -8,8 +8,8 @@
         for finding in verdict.findings:
             print(finding.kind, finding.path, finding.detail)
 
-`seal` and `verify` read no environment: pass `duri.Settings` for what it says. Importing does nothing
-else.
+`seal` and `verify` read no environment: pass `duri.Settings` for what it says. Importing does
+nothing else.
 """
 
 from duri.errors import DuriError

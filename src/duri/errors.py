@@ -4,12 +4,13 @@
     ├── UsageError             2   the call is wrong: a flag, a setting, a root that is no folder
     ├── MalformedError        11   bytes that are not the artifact they are said to be
     ├── UnverifiableError     13   no verdict can be reached
-    │   ├── KeyringError      13   no usable key: missing, unreadable, malformed, too short, too open
+    │   ├── KeyringError      13   no usable key: missing, malformed, too short, too open to others
     │   └── SealRefusedError  13   the tree holds what could not be told apart or verified later
-    └── PublishError           1   the artifacts could not be written; the earlier ones are untouched
+    └── PublishError           1   the artifacts could not be written; earlier ones are untouched
 
 Guarantees: every message is one line a person can act on, no field ever holds key material, and the
-exit code is part of the type. What a verification finds is not an error: it is a `duri.verdict.Finding`.
+exit code is part of the type. What a verification finds is not an error: it is a
+`duri.verdict.Finding`.
 """
 
 

@@ -3,8 +3,8 @@
 Guarantees: a variable that names code is passed on when all it names lies inside the verified root,
 whose content was just proved; otherwise it is removed, or the launch refused, and named either way.
 
-Leaves to others: code that the command loads from outside the root by itself, and code below the root
-that the policy leaves free to change (see the threat model).
+Leaves to others: code that the command loads from outside the root by itself, and code below the
+root that the policy leaves free to change (see the threat model).
 """
 
 import os
@@ -111,7 +111,5 @@ def _inside(path: str, root: str) -> bool:
     """
     outer = os.path.realpath(root).rstrip("/") + "/"
     return (
-        os.path.isabs(path)
-        and "$" not in path
-        and (os.path.realpath(path) + "/").startswith(outer)
+        os.path.isabs(path) and "$" not in path and (os.path.realpath(path) + "/").startswith(outer)
     )

@@ -1,4 +1,4 @@
-"""Settings: flags, then `DURI_…` variables, then `duri.toml`, then the default, each with its source.
+"""Settings: flags, then `DURI_…` variables, then `duri.toml`, then a default, each with its source.
 
 Guarantees: this is the only module that reads the environment. Every value is typed and checked
 here; an unknown name in `duri.toml` is an error, since it is a misspelling. A `duri.toml` that lies
@@ -173,7 +173,7 @@ def _parsed(setting: Setting, text: str, *, where: str) -> object:
 
 def _take_configuration(path: str, values: dict[str, object], sources: dict[str, str]) -> None:
     """Read `duri.toml`: a flat table, its relative paths relative to its folder."""
-    import tomllib  # noqa: PLC0415 - a gate without duri.toml does not pay for it
+    import tomllib
 
     try:
         with open(path, "rb") as file:

@@ -1,8 +1,8 @@
 """What a verification says: one status, every finding, a summary.
 
 Guarantees: `conclude` gives exactly one status, the first of DESIGN's order that any finding calls
-for, so that a page never becomes a warning by adding findings. Values are frozen. Rendering, metrics
-and exit are left to `duri.report` and `duri.cli`.
+for, so that a page never becomes a warning by adding findings. Values are frozen. Rendering,
+metrics and exit are left to `duri.report` and `duri.cli`.
 """
 
 import enum
@@ -133,7 +133,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SignatureCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one signature file: its name, the keyids that count, and whether they suffice."""
+    """What became of one signature file: the keyids that count, and whether they suffice."""
 
     name: str
     ok: bool

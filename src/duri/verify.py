@@ -1,7 +1,7 @@
 """Is what is here what was released? Numbered steps, one verdict.
 
     1. Open the root once; read the keyring; read the artifacts as raw bytes.
-    2. Judge the evidence (`duri.evidence.authenticity`): nothing in it is used before it is authentic.
+    2. Judge the evidence (`duri.evidence.authenticity`); nothing unauthentic in it is used.
     3. Compare the tree with the checksums and attributes, under the sealed policy.
     4. Compare the sealed policy with what is declared here; report, never obey.
     5. Conclude: the first status, from the top, that any finding calls for.

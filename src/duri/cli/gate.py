@@ -37,8 +37,8 @@ class _Gate(click.Command):
 def command(ctx: click.Context, /, *, config: str | None, **flags: object) -> int:
     """Verify ROOT strictly, write one log line, then replace this process with COMMAND.
 
-    Write `duri gate ROOT -- COMMAND …`. Without a COMMAND it only verifies, as an init container does.
-    Unless ROOT is verified, COMMAND never starts and the exit code is the status's.
+    Write `duri gate ROOT -- COMMAND …`. Without a COMMAND it only verifies, as an init container
+    does. Unless ROOT is verified, COMMAND never starts and the exit code is the status's.
     """
     from duri import launch
     from duri.report import lines

@@ -1,8 +1,9 @@
 """The gate's own interpreter: isolated, whatever the environment says.
 
-Guarantees: the gate runs with `-I`, so PYTHONPATH, PYTHONSTARTUP, user site packages and the working
-folder add nothing to what judges the release, and without the variables that make the loader bring
-in foreign code. These are set aside, not lost: the gate's policy decides what its command gets.
+Guarantees: the gate runs with `-I`, so PYTHONPATH, PYTHONSTARTUP, user site packages and the
+working folder add nothing to what judges the release, and without the variables that make the
+loader bring in foreign code. These are set aside, not lost: the gate's policy decides what its
+command gets.
 
 What it cannot undo: a library preloaded into the interpreter that gets here has run already. Start
 the gate as `python -I -m duri gate` with a clean environment where that matters.

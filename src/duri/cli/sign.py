@@ -40,8 +40,8 @@ def command(
 ) -> int:
     """Sign something about RELEASE, the root of a release or its artifacts folder.
 
-    --countersign adds the signatures of the keys that sign now, once the release's evidence has been
-    found authentic, so that the key it was sealed with can retire.
+    --countersign adds the signatures of the keys that sign now, once the release's evidence has
+    been found authentic, so that the key it was sealed with can retire.
 
     --authorize-rollback writes a permission for a release below the floor; verifiers take it with
     --authorization. It names one release and expires.

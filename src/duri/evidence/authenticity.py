@@ -2,7 +2,7 @@
 
     1. Each signature file is parsed; which of its signatures count is asked of the keyring.
     2. All signature files that are there say the same, to the byte.
-    3. Only then the signed statement is read: each artifact must be in it, each of it must be there.
+    3. Only then the signed statement is read: each artifact must be in it, and all of them there.
     4. Only then the metadata is read; it must be the release that the statement names.
     5. The provenance must be about these artifacts.
     6. The release must be the one expected here: product, environment, not below the floor.

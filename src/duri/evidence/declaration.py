@@ -1,7 +1,7 @@
 """What is declared about policy where DuRi runs: settings, and `duriignore.json` in the root.
 
-Guarantees: sealing turns what is declared into the policy; verifying only ever compares with it. The
-file is bounded, read without following links, and refused when malformed at sealing.
+Guarantees: sealing turns what is declared into the policy; verifying only ever compares with it.
+The file is bounded, read without following links, and refused when malformed at sealing.
 """
 
 import os

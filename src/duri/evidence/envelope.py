@@ -2,9 +2,9 @@
 
 Source: DSSE v1.0.2, protocol and envelope documents.
 
-Guarantees: a parsed envelope is bounded, canonical, with canonical Base64 only, so that no byte of it
-can change and mean the same. What is signed is the pre-authentication encoding of payload type and
-payload; it stays within what key services accept.
+Guarantees: a parsed envelope is bounded, canonical, with canonical Base64 only, so that no byte of
+it can change and mean the same. What is signed is the pre-authentication encoding of payload type
+and payload; it stays within what key services accept.
 
 Leaves to others: which signatures count (`duri.evidence.keys.trust`), what the payload says
 (`duri.evidence.statement`).
@@ -29,7 +29,7 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
-    """A payload with the signatures over it; nothing in it is believed before one of them counts."""
+    """A payload and signatures over it; nothing in it is believed before one of them counts."""
 
     payload: bytes
     payload_type: str = PAYLOAD_TYPE

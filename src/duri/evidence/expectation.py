@@ -1,8 +1,9 @@
 """Does authentic evidence hold together, and is it what is expected here?
 
-The checks of `duri.evidence.authenticity`, steps 4 to 7, each on artifacts whose bytes were accepted:
-metadata, checksums and provenance are of one release; it is a release for this place and no older
-than the floor; time has not gone backwards; the hash is one that this verifier trusts and knows.
+The checks of `duri.evidence.authenticity`, steps 4 to 7, each on artifacts whose bytes were
+accepted: metadata, checksums and provenance are of one release; it is a release for this place and
+no older than the floor; time has not gone backwards; the hash is one that this verifier trusts and
+knows.
 """
 
 import msgspec

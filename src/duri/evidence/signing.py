@@ -1,7 +1,7 @@
 """Signing a release: one statement over all artifacts, by every key that signs now.
 
-Guarantees: the three signature files are the same bytes, so no one of them can be exchanged alone. A
-key past its grace refuses to sign; one that is only overdue says so.
+Guarantees: the three signature files are the same bytes, so no one of them can be exchanged alone.
+A key past its grace refuses to sign; one that is only overdue says so.
 
 Leaves to others: publishing the files.
 """
@@ -57,7 +57,7 @@ def choose(keyring: Keyring, *, now: int, dual_verify: bool, period_days: int) -
                 where=key.label,
                 expected=f"at most {period_days} days and a grace of {KEY_GRACE_DAYS}",
                 got=f"{age} days",
-                todo="Rotate it: `duri keys rotate`, then `duri keys activate`. Verification goes on.",
+                todo="Use `duri keys rotate`, then `duri keys activate`. Verification goes on.",
             )
         notes.append(
             f"{key.label} is {age} days old and due for rotation after {period_days}; "

@@ -55,7 +55,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Rollback(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The predicate that lets a verifier accept one older release below its floor until it expires."""
+    """The predicate that permits one older release below the floor, until it expires."""
 
     product: str
     environment: str

@@ -29,7 +29,7 @@ _REMEDIES: dict[Kind, str] = {
     Kind.HASH_UNKNOWN: "Verify with a DuRi at least as new as the one that sealed the release.",
     Kind.CLOCK_BEHIND: "Set this machine's clock; a clock that was set back revives expired keys.",
     Kind.STATE_UNUSABLE: "Check the folder in which DuRi keeps what it saw before.",
-    Kind.SETTING_UNUSABLE: "Correct the setting; `duri settings` shows where each value comes from.",
+    Kind.SETTING_UNUSABLE: "Correct the setting; `duri settings` shows where each came from.",
 }
 
 _KEY_KINDS = frozenset({Kind.SIGNATURE_UNTRUSTED, Kind.SIGNATURE_MISSING})

@@ -1,8 +1,8 @@
 """The compiled core: walk, hash, compare, and the codecs of what grows with the tree.
 
-Every function releases the interpreter lock. Paths are bytes relative to the root, without a leading
-"./"; the root itself is never named. A finding is (kind, path, expected, actual), with the kinds of
-`duri.verdict.Kind` that speak of the tree; `expected` and `actual` are printable text.
+Every function releases the interpreter lock. Paths are bytes relative to the root, without a
+leading "./"; the root itself is never named. A finding is (kind, path, expected, actual), with the
+kinds of `duri.verdict.Kind` that speak of the tree; `expected` and `actual` are printable text.
 """
 
 from collections.abc import Sequence
@@ -114,7 +114,7 @@ def compare(
     progress: Progress,
     total_bytes: int | None = None,
 ) -> Comparison:
-    """Compare; a file larger than `total_bytes`, all sealed files' size, is modified and not read."""
+    """Compare; a file larger than `total_bytes`, all sealed files' size, is not read."""
 
 def kernel() -> str:
     """Return the name of the SHA-256 kernel in use, such as "sha-ni-x2" or "portable"."""

@@ -1,7 +1,8 @@
 """What an entry point loads from outside the root, before its own first line.
 
-A verified root says nothing of the interpreter that runs it or of the libraries that are mapped into
-it. This lists them, so that whoever seals can seal them too or knows that they are not covered.
+A verified root says nothing of the interpreter that runs it or of the libraries that are mapped
+into it. This lists them, so that whoever seals can seal them too or knows that they are not
+covered.
 
 Guarantees: nothing of the tree is run. Libraries are those that the system's own dynamic loader
 names when asked to list them.

@@ -21,9 +21,9 @@ import enum
 
 import msgspec
 
+from duri import times
 from duri.errors import KeyringError
 from duri.evidence.keys.keyring import Key, Keyring, State, assemble
-from duri import times
 from duri.limits import CLOCK_SKEW_SECONDS, KEY_GRACE_DAYS
 
 MAX_WINDOW_DAYS = 3650

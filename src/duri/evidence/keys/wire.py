@@ -11,11 +11,11 @@ import binascii
 
 import msgspec
 
+from duri import times
 from duri.errors import KeyringError
 from duri.evidence.keys.key import Key, State, shown
 from duri.evidence.keys.material import Algorithm
 from duri.evidence.keys.secret import Secret
-from duri import times
 from duri.limits import MAX_KEYRING_BYTES
 
 SCHEMA_VERSION = "1.0"
