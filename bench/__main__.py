@@ -168,7 +168,7 @@ def _add(found: report.Report, name: str, *, setup: Setup, cold: bool) -> report
     except corpora.NoRoomError as error:
         return replace(found, absences=(*found.absences, absent(EVERYTHING, f"no room: {error}")))
     if rounds.may_drop_caches():
-        # The trees measured before must not crowd out this one: a million files need 6 GiB of cache.
+        # Trees measured before must not crowd out this one: a million files need 6 GiB of cache.
         rounds.drop_caches()
     load, now = f"{os.getloadavg()[0]:.2f}", datetime.datetime.now(tz=datetime.UTC)
     listed, gaps = _contestants(corpus, setup=setup, cold=cold)
@@ -213,7 +213,7 @@ def _contestants(
     floor = functools.partial(contestants.floor, corpus, tools=setup.tools)
     listed = [contestants.reference(setup.python, cwd=home)]
     if cold:
-        listed += [floor(threads=count, name=f"floor, {count} threads") for count in COLD_THREADS]
+        listed += [floor(threads=count, name=f"floor --threads {count}") for count in COLD_THREADS]
     else:
         listed.append(floor(threads=setup.cores))
     gaps: list[tuple[str, str]] = []

@@ -24,8 +24,8 @@ _METHOD = """\
 - Whole processes, from start to exit, timed by a small program of our own; in each round all
   contestants run one after another, so that a change of the machine's mood hits all of them.
 - Median, with the minimum and the interquartile range. A contestant that is slow runs fewer times.
-- The tree is read until that gets no faster; then each contestant runs once unmeasured over the good
-  tree and must accept it.
+- The tree is read until that gets no faster; then each contestant runs once unmeasured over the
+  good tree and must accept it.
 - The floor walks, opens, reads and hashes with SHA-256 on as many threads as there are cores, one
   stream a thread, and compares nothing. Hashing several streams at once can be faster than it.
 - Peak memory is that of the largest single process.

@@ -35,8 +35,8 @@ def _everything(*, verify: float = 1.0, peak_kib: int = 50_000) -> list[Measurem
         ]
     rows += [
         _row("small", VERIFY, PRODUCT, 2.2 * verify, cold=True),
-        _row("small", "floor, 2 threads", FLOOR, 6.4, cold=True, threads=2),
-        _row("small", "floor, 32 threads", FLOOR, 2.1, cold=True, threads=32),
+        _row("small", "floor --threads 2", FLOOR, 6.4, cold=True, threads=2),
+        _row("small", "floor --threads 32", FLOOR, 2.1, cold=True, threads=32),
     ]
     return rows
 

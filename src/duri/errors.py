@@ -43,7 +43,8 @@ class DuriError(Exception):
             line += f"; expected {self.expected}"
         if self.got is not None:
             line += f"{', ' if self.expected is not None else '; '}got {self.got}"
-        return f"{line}. {self.todo}" if self.todo else line
+        end = "\n" if "\n" in line else ". "
+        return f"{line}{end}{self.todo}" if self.todo else line
 
 
 class UsageError(DuriError):

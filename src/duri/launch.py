@@ -46,7 +46,7 @@ _PATHS = frozenset(
 _SEPARATORS = re.compile(r"[:;\s]")
 
 _CODE = ("BASH_FUNC_", "LUA_INIT", "PERL5DB")
-"""How the names of variables start that hold code themselves; wherever it came from, it is foreign."""
+"""How the names of variables start that hold code themselves, which is foreign whatever it is."""
 
 _JAVA = re.compile(r"-X(m[nsx]|ss)\d+[kKmMgG]?|-XX:[+-]?(Use|Max|Min|Initial)\w+(=[\w.]+)?")
 _HARMLESS = {

@@ -233,9 +233,8 @@ def _check_tree(plan: _Plan, tree: scan.Sealed) -> None:
         raise SealRefusedError(
             "the tree holds what could not be told apart or verified later",
             where=plan.root,
-            got="\n  " + "\n  ".join(shown) + "\n",
-            todo="Remove these, or declare them: --ignore, --mutable, --allow-link, "
-            "--allow-case-twins",
+            got="\n  " + "\n  ".join(shown),
+            todo="Remove these, or declare them: --ignore, --allow-link, --allow-case-twins",
         )
     if plan.keyring_file is None:
         return

@@ -1,7 +1,7 @@
-"""Row 13: JSON that is meant to cost, to crash or to be read two ways, in bounded time and memory."""
+"""Row 13: JSON meant to cost, to crash or to be read two ways, in bounded time and memory."""
 
 import os
-import resource
+import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from tests.attack import releases
 from tests.attack.releases import Release, is_refused, is_verified, make
-from tests.conftest import DURI, Ran, clean_environment
+from tests.conftest import Ran, clean_environment
 
+import duri
 from duri.evidence import release
-from duri.limits import MAX_KEYRING_BYTES
+from duri.limits import MAX_KEYRING_BYTES, MAX_SECRET_BYTES
 from duri.verdict import Kind, Status
 
 NAMES = [*release.REQUIRED, *release.SIGNATURES]
@@ -98,14 +99,12 @@ def bounded(made: Release, *options: str) -> Ran:
     if not ring.exists():
         releases.keyring_file(ring, made.ring)
     script = (
-        "import resource, sys, runpy; "
+        "import resource, sys; "
         f"resource.setrlimit(resource.RLIMIT_AS, ({MEMORY}, {MEMORY})); "
         "from duri.cli.main import run; sys.exit(run(sys.argv[1:]))"
     )
     command = [sys.executable, "-I", "-c", script, "verify", os.fspath(made.root)]
     command += ["--threads", "2", "--keyring", os.fspath(ring), *options]
-    import subprocess
-
     ran = subprocess.run(
         command,
         capture_output=True,
@@ -124,7 +123,6 @@ def test_four_gigabytes_of_artifact_are_refused_unread(made: Release, name: str)
     assert ran.code == 11, ran
     assert Kind.ARTIFACT_MALFORMED in ran.out
     assert "Traceback" not in ran.err
-    assert resource.getrlimit(resource.RLIMIT_AS)[0] != MEMORY
 
 
 @pytest.mark.parametrize("name", [release.METADATA, release.PROVENANCE])
@@ -140,7 +138,6 @@ def test_largest_artifact_that_is_read_fits_in_bounded_memory(made: Release, nam
 def test_whole_release_is_verified_in_the_same_memory(made: Release) -> None:
     ran = bounded(made)
     assert ran.code == 0, ran
-    assert DURI.name == "duri"
 
 
 @pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS.keys())
@@ -148,19 +145,17 @@ def test_bomb_as_keyring_is_unverifiable(made: Release, tmp_path: Path, bomb: by
     path = tmp_path / "keyring.json"
     path.write_bytes(bomb)
     path.chmod(0o600)
-    verdict = releases.duri.verify(made.root, keyring=path, now=releases.LATER)
+    verdict = duri.verify(made.root, keyring=path, now=releases.LATER)
     # Text that is no JSON object is a raw secret, which did not sign this.
-    assert verdict.status is (
-        Status.UNVERIFIABLE
-        if bomb.lstrip()[:1] in (b"{", b"") or bomb.startswith((b"\xef", b"\xff")) or len(bomb) > 4096
-        else Status.TAMPERED
-    ), verdict.findings
+    raw = bomb.lstrip()[:1] not in {b"{", b"", b"\xef", b"\xff"} and len(bomb) <= MAX_SECRET_BYTES
+    expected = Status.TAMPERED if raw else Status.UNVERIFIABLE
+    assert verdict.status is expected, verdict.findings
 
 
 def test_keyring_that_is_too_large_is_unverifiable(made: Release, tmp_path: Path) -> None:
     path = tmp_path / "keyring.json"
     path.write_bytes(b"{" + b" " * MAX_KEYRING_BYTES)
-    verdict = releases.duri.verify(made.root, keyring=path, now=releases.LATER)
+    verdict = duri.verify(made.root, keyring=path, now=releases.LATER)
     is_refused(verdict, Status.UNVERIFIABLE, Kind.KEYRING_UNUSABLE)
 
 

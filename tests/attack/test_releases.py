@@ -1,19 +1,15 @@
-"""Rows 7 to 10, 14 and 15: well signed, and not the release that is expected here."""
+"""Rows 7 to 10: well signed, and not the release that is expected here."""
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.attack import releases
-from tests.attack.releases import LATER, NOW, Release, is_refused, is_verified, make, new_key, ring_of
+from tests.attack.releases import LATER, Release, is_refused, is_verified, make, new_key, ring_of
 
 import duri
-from duri import times
-from duri.evidence import canonical, release
-from duri.evidence import envelope as dsse
-from duri.settings import Settings
+from duri.evidence import release
 from duri.verdict import Kind, Status
 
 TAMPERED = Status.TAMPERED
@@ -35,13 +31,11 @@ def test_artifact_of_another_release_is_tampered(made: Release, tmp_path: Path, 
     before = made.read()
     taken = other.read()
     if before[name] == taken[name]:
-        taken[name] = make(
-            tmp_path / "third", made.ring, files={"main.py": b"other\n"}
-        ).read()[name]
+        taken[name] = make(tmp_path / "third", made.ring, files={"main.py": b"other\n"}).read()[
+            name
+        ]
     (made.folder / name).write_bytes(taken[name])
-    expected = (
-        Kind.ARTIFACTS_MIXED if name in release.SIGNATURES else Kind.ARTIFACT_MISMATCH
-    )
+    expected = Kind.ARTIFACTS_MIXED if name in release.SIGNATURES else Kind.ARTIFACT_MISMATCH
     is_refused(made.verify(), TAMPERED, expected)
     (made.folder / name).write_bytes(before[name])
     is_verified(made.verify())
@@ -69,7 +63,7 @@ def test_artifacts_of_another_release_with_all_its_signatures_do_not_fit(
     ],
 )
 def test_metadata_that_is_not_the_release_of_the_statement_is_tampered(
-    made: Release, change: Mapping[str, object]
+    made: Release, change: Mapping[str, Any]
 ) -> None:
     releases.resign(made)
     is_verified(made.verify())
@@ -142,10 +136,13 @@ def test_expired_foreign_or_forged_authorisation_is_tampered(made: Release, tmp_
 
 @pytest.mark.parametrize(
     ("expected", "kind"),
-    [({"product": "bank"}, Kind.PRODUCT_MISMATCH), ({"environment": "prod"}, Kind.ENVIRONMENT_MISMATCH)],
+    [
+        ({"product": "bank"}, Kind.PRODUCT_MISMATCH),
+        ({"environment": "prod"}, Kind.ENVIRONMENT_MISMATCH),
+    ],
 )
 def test_release_of_another_product_or_environment_is_tampered(
-    tmp_path: Path, expected: Mapping[str, str], kind: Kind
+    tmp_path: Path, expected: Mapping[str, Any], kind: Kind
 ) -> None:
     made = make(tmp_path / "app", product="shop", environment="staging")
     is_refused(made.verify(**expected), TAMPERED, kind)
@@ -189,7 +186,7 @@ def test_newer_hash_version_is_unverifiable(made: Release) -> None:
     [({"algorithm": "sha512"}, Kind.ALGORITHM_DIFFERS), ({"mode": "lenient"}, Kind.MODE_DIFFERS)],
 )
 def test_another_hash_or_mode_than_was_sealed_is_policy_changed(
-    made: Release, declared: Mapping[str, str], kind: Kind
+    made: Release, declared: Mapping[str, Any], kind: Kind
 ) -> None:
     is_refused(made.verify(**declared), Status.POLICY_CHANGED, kind)
     is_verified(made.verify(algorithm="sha256", mode="strict"))
@@ -225,88 +222,6 @@ def test_well_signed_nonsense_is_a_verdict_and_never_a_crash(
 
     releases.resign(made, metadata=both)
     verdict = made.verify()
-    assert verdict.status in set(Status) - ({Status.VERIFIED} if schema == "1.0" else set())
-    assert verdict.status is not Status.POLICY_CHANGED or schema == "1.0"
-
-
-# Row 14.
-
-
-def test_nothing_of_an_artifact_is_used_before_its_signature(made: Release) -> None:
-    """A poisoned policy and a path out of the root, each of them consistent, by a key nobody knows."""
-    poison = made.root.parent / "poison"
-    poison.write_text("outside")
-    (made.root / "main.py").write_bytes(b"changed\n")
-    checksums = made.read()[release.CHECKSUMS]
-    releases.resign(
-        made,
-        key=new_key(),
-        metadata=lambda said: said["policy"].update(ignore=["*"]),
-        checksums=checksums.replace(b'"README"', b'"../poison"'),
-    )
-    verdict = made.verify()
-    is_refused(verdict, TAMPERED, Kind.SIGNATURE_UNTRUSTED)
-    assert verdict.version is None
-    assert verdict.product is None
-    assert verdict.policy.stored_hash is None
-    assert verdict.summary.total_files == 0
-    assert {one.kind for one in verdict.findings} == {Kind.SIGNATURE_UNTRUSTED}
-
-
-def test_poisoned_policy_without_a_new_signature_is_not_obeyed(made: Release) -> None:
-    document = json.loads(made.read()[release.METADATA])
-    document["policy"]["ignore"] = ["*"]
-    document["ignore_hash"] = release.digest(canonical.encode(document["policy"]))
-    (made.folder / release.METADATA).write_bytes(canonical.encode(document))
-    verdict = made.verify()
-    is_refused(verdict, TAMPERED, Kind.ARTIFACT_MISMATCH, release.METADATA)
-    assert (verdict.version, verdict.summary.total_files) == (None, 0)
-
-
-def test_poisoned_statement_is_not_read_before_its_signature(made: Release) -> None:
-    """A payload that no parser takes is refused for its signature, so no parser saw it."""
-    key = made.ring.keys[0].keyid
-    forged = dsse.Envelope(
-        payload=b"[" * 900, signatures=(dsse.Signature(keyid=key, signature=bytes(64)),)
-    )
-    made.put_envelope(forged)
-    verdict = made.verify()
-    is_refused(verdict, TAMPERED, Kind.SIGNATURE_INVALID)
-    assert Kind.SIGNATURE_MALFORMED not in {one.kind for one in verdict.findings}
-
-
-# Row 15.
-
-
-def test_second_release_of_a_process_is_judged_as_a_first_one_is(tmp_path: Path) -> None:
-    """B has no ignore list; a verifier that kept A's would let the planted file through."""
-    ring = ring_of(new_key())
-    settings = Settings(threads=2)
-    one = make(tmp_path / "one", ring, ignore=("planted",), files={"main.py": b"a\n"})
-    two = make(tmp_path / "two", ring)
-    for made in (one, two):
-        (made.root / "planted").write_bytes(b"x")
-
-    def judged(made: Release) -> duri.Verdict:
-        return duri.verify(made.root, keyring=ring, settings=settings, now=LATER)
-
-    fresh = [judged(two), judged(one)]
-    again = [judged(one), judged(two), judged(one), judged(two)]
-    is_verified(fresh[1])
-    is_refused(fresh[0], Status.CORRUPTED, Kind.NEW, "planted")
-    same = [(verdict.status, verdict.findings, verdict.deployment_id) for verdict in again]
-    assert same == [
-        (verdict.status, verdict.findings, verdict.deployment_id) for verdict in fresh[::-1]
-    ] * 2
-
-
-def test_revoking_a_key_is_seen_by_the_next_verification(made: Release) -> None:
-    """Nothing of a keyring is kept between two calls."""
-    path = releases.keyring_file(made.root.parent / "keyring.json", made.ring)
-    is_verified(duri.verify(made.root, keyring=path, now=LATER))
-    path.unlink()
-    revoked = ring_of(releases.revoked(made.ring.keys[0]), new_key())
-    releases.keyring_file(path, revoked)
-    verdict = duri.verify(made.root, keyring=path, now=LATER)
-    is_refused(verdict, TAMPERED, Kind.SIGNATURE_UNTRUSTED)
-    assert times.parse(verdict.checked_at) - NOW == LATER - NOW
+    assert verdict.status is not (Status.VERIFIED if schema == "1.0" else Status.POLICY_CHANGED)
+    if verdict.status is Status.TAMPERED:
+        assert {one.kind for one in verdict.findings} & {Kind.ARTIFACT_MALFORMED, Kind.BELOW_FLOOR}

@@ -4,8 +4,10 @@ Guarantees: `evidence` gives every byte of the artifacts and what lies beside th
 "nothing lost" is a comparison of two answers. `complaint` takes a message apart as a person reads it.
 """
 
+import io
 import json
 import os
+import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,8 +42,10 @@ class Shop(NamedTuple):
         return self.duri("verify", self.root, *keyring, *options, **how)
 
     def report(self, *options: str, **how: Any) -> dict[str, Any]:
-        """Run `duri verify --json` and return what it printed."""
-        loaded: dict[str, Any] = json.loads(self.verify("--json", *options, **how).stdout)
+        """Run `duri verify --json` and return what it printed; it ended with what it says."""
+        ran = self.verify("--json", *options, **how)
+        loaded: dict[str, Any] = json.loads(ran.stdout)
+        assert ran.code == loaded["exit_code"]
         return loaded
 
     def found(self, *options: str, **how: Any) -> set[tuple[str, str | None]]:
@@ -67,6 +71,28 @@ def opened(tree: Tree, duri: RunDuri, nodes: Mapping[str | bytes, Node] = SHOP) 
     keyring = root.parent / "keyring.json"
     duri("keys", "new", "--out", keyring, check=0)
     return Shop(root, keyring, duri)
+
+
+_packed: list[bytes] = []
+"""The sealed shop, made once a process and unpacked for each test."""
+
+
+def sealed(tree: Tree, duri: RunDuri) -> Shop:
+    """Return a shop that was sealed, and verified as it stands."""
+    place = tree({}, name="shop").parent
+    if not _packed:
+        made = opened(tree, duri)
+        made.seal(check=0)
+        made.verify(check=0)
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            for name in ("shop", "keyring.json"):
+                tar.add(place / name, name)
+        _packed.append(archive.getvalue())
+    else:
+        with tarfile.open(fileobj=io.BytesIO(_packed[0])) as tar:
+            tar.extractall(place, filter="fully_trusted")
+    return Shop(place / "shop", place / "keyring.json", duri)
 
 
 def complaint(ran: Ran, code: int) -> str:

@@ -5,16 +5,13 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import RunDuri, Tree
-from tests.integration.shop import Shop, complaint, opened
+from tests.integration.shop import Shop, complaint, sealed
 
 
 @pytest.fixture
 def shop(tree: Tree, run_duri: RunDuri) -> Shop:
     """Return a sealed and verified shop."""
-    made = opened(tree, run_duri)
-    made.seal(check=0)
-    made.verify(check=0)
-    return made
+    return sealed(tree, run_duri)
 
 
 def bad_root(shop: Shop, kind: str) -> Path:
@@ -53,23 +50,22 @@ def test_root_that_is_none_leaves_no_verdict(kind: str, shop: Shop) -> None:
     path = bad_root(shop, kind)
     ran = shop._replace(root=path).verify(check=13)
     assert ran.out.startswith(f"UNVERIFIABLE  no verdict about {path}; treat it as failed\n")
-    assert ROOTS[kind] in ran.out
+    assert f"  {path}  root cannot be used; {ROOTS[kind]}\n" in ran.out
     assert "Check that the root is mounted" in ran.out
-    assert shop._replace(root=path).found() == {("root_unusable", str(path))}
 
 
-@pytest.mark.parametrize("kind", ROOTS)
-def test_root_that_is_none_never_starts_a_command(kind: str, shop: Shop) -> None:
-    path = bad_root(shop, kind)
-    ran = shop.duri("gate", path, "--keyring", shop.keyring, "--", "echo", "started")
+def test_root_that_is_none_never_starts_a_command(shop: Shop) -> None:
+    ran = shop.duri("gate", shop.keyring, "--keyring", shop.keyring, "--", "echo", "started")
     assert (ran.code, ran.stdout) == (13, b"")
+    ran = shop.duri("gate", shop.root, "--keyring", shop.keyring, "--", "echo", "started")
+    assert (ran.code, ran.stdout) == (0, b"started\n")
 
 
 def test_unreadable_root_is_refused_as_such(shop: Shop) -> None:
     shop.root.chmod(0)
     before = shop.keyring.read_bytes()
     said = complaint(shop.seal(as_nobody=True), 2)
-    assert "the root cannot be opened" in said
+    assert said.startswith(f"{shop.root}: the root cannot be opened")
     assert "Permission denied" in said
     ran = shop.verify(as_nobody=True, check=13)
     assert "Permission denied" in ran.out
@@ -110,7 +106,6 @@ def test_unreadable_artifacts_leave_no_verdict(shop: Shop) -> None:
     for path in shop.artifacts.iterdir():
         path.chmod(0)
         assert ("unreadable", path.name) in shop.found(as_nobody=True)
-        shop.verify(as_nobody=True, check=13)
         path.chmod(0o644)
     shop.verify(as_nobody=True, check=0)
 

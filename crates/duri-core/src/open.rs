@@ -183,3 +183,56 @@ fn mount_of(fd: BorrowedFd<'_>) -> Result<Mount, Errno> {
 pub(crate) fn stat_entry(folder: &OwnedFd, name: &[u8]) -> Result<Stat, Errno> {
     statat(folder, name, AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Opener, Refusal, Type, stat_entry};
+    use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, open};
+    use std::os::fd::{AsFd as _, OwnedFd};
+
+    fn folder(path: &std::path::Path) -> OwnedFd {
+        open(path, OFlags::DIRECTORY | OFlags::RDONLY, Mode::empty()).unwrap()
+    }
+
+    /// What the kernel offers here, and what is done where it offers less.
+    fn openers(root: &OwnedFd) -> [Opener; 2] {
+        [Opener::new(root.as_fd()).unwrap(), Opener::without_openat2(root.as_fd()).unwrap()]
+    }
+
+    #[test]
+    fn files_and_folders_are_opened_and_links_are_not() {
+        let tree = tempfile::tempdir().unwrap();
+        let at = |name| tree.path().join(name);
+        std::fs::write(at("file"), b"").unwrap();
+        std::fs::create_dir(at("folder")).unwrap();
+        std::os::unix::fs::symlink("file", at("link")).unwrap();
+        std::os::unix::fs::symlink("folder", at("link to folder")).unwrap();
+        mknodat(CWD, at("fifo"), FileType::Fifo, Mode::from_raw_mode(0o644), 0).unwrap();
+        let root = folder(tree.path());
+        for opener in openers(&root) {
+            for cross in [false, true] {
+                assert!(opener.file(&root, b"file", cross).is_ok());
+                assert!(opener.folder(&root, b"folder", cross).is_ok());
+                let refused = |opened: Result<OwnedFd, Refusal>| opened.unwrap_err();
+                assert_eq!(refused(opener.file(&root, b"link", cross)), Refusal::Replaced);
+                let link = opener.folder(&root, b"link to folder", cross);
+                assert_eq!(refused(link), Refusal::Replaced);
+                assert_eq!(refused(opener.folder(&root, b"file", cross)), Refusal::Replaced);
+                assert_eq!(refused(opener.file(&root, b"none", cross)), Refusal::Gone);
+                // Not asked for by a scan, and yet it does not wait for a writer.
+                assert!(opener.file(&root, b"fifo", cross).is_ok());
+            }
+        }
+        assert_eq!(Type::of(&stat_entry(&root, b"link").unwrap()), Type::Link);
+        assert_eq!(Type::of(&stat_entry(&root, b"fifo").unwrap()), Type::Fifo);
+    }
+
+    #[test]
+    fn a_mount_point_is_crossed_only_when_asked() {
+        let root = folder(std::path::Path::new("/"));
+        for opener in openers(&root) {
+            assert_eq!(opener.folder(&root, b"proc", false).unwrap_err(), Refusal::Mount);
+            assert!(opener.folder(&root, b"proc", true).is_ok());
+        }
+    }
+}

@@ -152,8 +152,9 @@ pub(crate) fn mode_of(stat: &Stat) -> u16 {
 /// Asking first whether a file has any attribute at all takes a third of the time of asking for this
 /// one, and nearly no file has.
 pub(crate) fn capability_of(fd: &OwnedFd) -> Result<Option<Box<[u8]>>, Errno> {
-    let mut nothing = [0_u8; 0];
-    if rustix::fs::flistxattr(fd, &mut nothing[..]) == Ok(0) {
+    // One byte holds no name, so only a file without any gives Ok; an empty buffer would say nothing.
+    let mut names = [0_u8; 1];
+    if rustix::fs::flistxattr(fd, &mut names[..]) == Ok(0) {
         return Ok(None);
     }
     let mut value = [0_u8; MAX_CAPABILITY];

@@ -407,3 +407,42 @@ fn file_that_is_written_while_it_is_read_is_never_verified() {
     });
     assert_eq!(tree.findings(&sealed, &rules()), []);
 }
+
+#[test]
+fn capabilities_are_sealed_and_compared() {
+    // Version 2, effective: CAP_NET_RAW (linux/capability.h).
+    let raw = b"\x01\0\0\x02\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    let tree = sample();
+    let sealed = tree.seal(&rules());
+    let name = c"security.capability";
+    let set =
+        rustix::fs::setxattr(tree.path("bin/run"), name, raw, rustix::fs::XattrFlags::empty());
+    if set.is_err() {
+        eprintln!("skipped: setting a capability takes CAP_SETFCAP");
+        return;
+    }
+    assert_eq!(kinds(&tree.findings(&sealed, &rules())), ["capability bin/run"]);
+    let with = tree.seal(&rules());
+    assert_eq!(tree.findings(&with, &rules()), []);
+    rustix::fs::removexattr(tree.path("bin/run"), name).unwrap();
+    assert_eq!(kinds(&tree.findings(&with, &rules())), ["capability bin/run"]);
+    assert_eq!(tree.findings(&sealed, &rules()), []);
+}
+
+#[test]
+fn owners_are_compared_where_the_policy_asks() {
+    let tree = sample();
+    let asking = rules_with(|_| (), true, false);
+    let sealed = tree.seal(&asking);
+    assert_eq!(tree.findings(&sealed, &asking), []);
+    if std::os::unix::fs::chown(tree.path("app/main.py"), Some(1234), Some(5678)).is_err() {
+        eprintln!("skipped: giving a file away takes CAP_CHOWN");
+        return;
+    }
+    assert_eq!(kinds(&tree.findings(&sealed, &asking)), ["owner app/main.py"]);
+    assert_eq!(tree.findings(&sealed, &rules()), []);
+    let again = tree.seal(&asking);
+    assert_eq!(tree.findings(&again, &asking), []);
+    std::os::unix::fs::lchown(tree.path("dangling"), Some(1234), None).unwrap();
+    assert_eq!(kinds(&tree.findings(&again, &asking)), ["owner dangling"]);
+}

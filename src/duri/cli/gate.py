@@ -54,16 +54,16 @@ def command(ctx: click.Context, /, *, config: str | None, **flags: object) -> in
     passed = verdict.exit_code == 0 and not refused
     event = "gate.passed" if passed else "gate.refused"
     write = lines.as_text if settings.log_format == "text" else lines.as_json
-    sys.stderr.buffer.write(write(verdict, event=event))
+    foreign = f"the environment brings in code from outside the root: {', '.join(start.foreign)}"
+    reason = foreign if refused else None
+    sys.stderr.buffer.write(
+        write(verdict, event=event, reason=reason, code=UsageError.exit_code if refused else 0)
+    )
     sys.stderr.flush()
     if verdict.exit_code != 0:
         return verdict.exit_code
     if refused:
-        raise UsageError(
-            "the environment brings in code from outside the root",
-            got=", ".join(start.foreign),
-            todo="Unset these, or choose --environment-policy scrub",
-        )
+        raise UsageError(foreign, todo="Unset these, or choose --environment-policy scrub")
     if start.foreign and program:
         did = "passed on" if settings.gate_environment == "keep" else "removed"
         click.echo(

@@ -11,7 +11,8 @@ from duri.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_PATH = click.Path(path_type=str)
+# What may be read is for the command to find out: it knows which exit code that has.
+_PATH = click.Path(path_type=str, readable=False)
 
 root_argument = click.argument("root", required=False, type=_PATH)
 keyring = click.option(
@@ -76,6 +77,33 @@ def judging(function: F) -> F:
     ):
         function = option(function)
     return function
+
+
+_REPEATED = (
+    "keyring",
+    "artifacts",
+    "product",
+    "environment",
+    "minimum_sequence",
+    "state",
+    "authorization",
+    "mode",
+    "algorithm",
+)
+
+
+def again(root: str, flags: Mapping[str, object], *, config: str | None) -> str:
+    """Return the `duri verify` that judges the same with the same flags, for a shell."""
+    from duri.report.advice import quoted
+
+    given = {**{name: flags.get(name) for name in _REPEATED}, "config": config}
+    words = [
+        f"--{name.replace('_', '-')} {quoted(str(value))}"
+        for name, value in given.items()
+        if value is not None
+    ]
+    # A root that starts with a dash is no option.
+    return " ".join(["duri verify", quoted(f"./{root}" if root.startswith("-") else root), *words])
 
 
 def load(

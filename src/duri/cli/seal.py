@@ -68,5 +68,6 @@ def command(
         )
     output.remark(done.warnings, log_format=settings.log_format)
     if not quiet:
-        click.echo(sealed.render(done))
+        judging = {name: flags[name] for name in ("keyring", "artifacts")}
+        click.echo(sealed.render(done, check=options.again(root, judging, config=config)))
     return 0

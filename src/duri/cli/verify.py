@@ -48,10 +48,9 @@ def command(
         output.raw(sarif.render(verdict, version=duri.__version__))
     else:
         from duri.report import text
-        from duri.report.advice import quoted
         from duri.settings import inherited_environment
 
-        again = " ".join(["duri", *map(quoted, sys.argv[1:])])
+        again = options.again(root, flags, config=config) + from_archive * " --from-archive"
         look = text.look_for(sys.stdout, environ=inherited_environment())
         click.echo(text.render(verdict, look=look, show_all=show_all, again=again), nl=False)
     return verdict.exit_code

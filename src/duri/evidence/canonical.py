@@ -55,6 +55,12 @@ def parse(data: bytes, kind: type[T], *, name: str) -> T:
         MalformedError: not JSON, not UTF-8, nested too deeply, or not of this type.
     """
     try:
-        return msgspec.json.decode(data, type=kind)
+        return msgspec.json.Decoder(kind, float_hook=_refuse_float).decode(data)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise MalformedError("malformed JSON", where=name, got=str(error)) from error
+
+
+def _refuse_float(text: str) -> object:
+    """Refuse a number where the type leaves open what it is; elsewhere it is no integer."""
+    message = f"a number that is no integer: {text[:20]}"
+    raise msgspec.ValidationError(message)

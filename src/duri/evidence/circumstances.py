@@ -118,8 +118,11 @@ def _keyring(
     if loaded is None:
         if needed:
             absent = UnverifiableError(
-                "no keyring was named",
-                todo="Give --keyring, DURI_KEYRING or DURI_HMAC_KEY_FILE",
+                "no keyring was named"
+                if settings.ignored_configuration is None
+                else "no keyring was named, but perhaps in a duri.toml inside the root, which is "
+                "not believed",
+                todo="Give --keyring, DURI_KEYRING, DURI_HMAC_KEY_FILE or --config",
             )
             found.append(findings.unverifiable(Kind.KEYRING_UNUSABLE, absent))
         return None
@@ -139,8 +142,12 @@ def _memory(settings: Settings, found: list[Finding]) -> tuple[witness.Witness, 
 
 def _permission(path: str) -> bytes:
     try:
-        with open(path, "rb") as file:
-            return file.read(MAX_SIGNATURE_BYTES + 1)
+        # A FIFO is opened without waiting for a writer, and is empty, so it permits nothing.
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            return os.read(file, MAX_SIGNATURE_BYTES + 1)
+        finally:
+            os.close(file)
     except OSError as error:
         raise UnverifiableError(
             "the permission to go back cannot be read", where=path, got=str(error)

@@ -135,7 +135,7 @@ def check_expected(
             found.append(
                 findings.finding(
                     Kind.BELOW_FLOOR,
-                    f"the release is older than what ran here before; {detail}",
+                    f"the release is older than the floor; {detail}",
                     expected=f"sequence {floor} or later",
                     actual=f"sequence {metadata.sequence}",
                 )

@@ -15,7 +15,7 @@ import contextlib
 import errno
 import fcntl
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from duri.errors import PublishError, UsageError
 from duri.evidence.folder import KNOWN_NAMES
@@ -166,7 +166,7 @@ def _swap_in(staging: str, path: str, files: Mapping[str, bytes]) -> None:
     try:
         try:
             rename_new(one, other)
-            swap_back = rename_new
+            swap_back: Callable[[bytes, bytes], None] = rename_new
         except FileExistsError:
             exchange(one, other)
             swap_back = exchange

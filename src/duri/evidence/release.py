@@ -125,7 +125,7 @@ def parse_metadata(data: bytes) -> Metadata | OlderMetadata:
     if age < 0:
         canonical.decode(data, dict[str, object], name=METADATA)
         older = canonical.parse(data, OlderMetadata, name=METADATA)
-        millionths(older.policy.spike_threshold)
+        _check_threshold(older.policy)
         return older
     metadata = canonical.decode(data, Metadata, name=METADATA)
     _check_ranges(metadata)
@@ -189,4 +189,11 @@ def _check_ranges(metadata: Metadata) -> None:
     )
     if wrong is not None:
         raise MalformedError(f"the field {wrong} is out of its range", where=METADATA)
-    millionths(metadata.policy.spike_threshold)
+    _check_threshold(metadata.policy)
+
+
+def _check_threshold(policy: Policy) -> None:
+    try:
+        millionths(policy.spike_threshold)
+    except UsageError as error:
+        raise MalformedError(error.what, where=METADATA, got=error.got) from error

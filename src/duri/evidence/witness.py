@@ -18,6 +18,7 @@ import msgspec
 from duri.errors import MalformedError, UnverifiableError
 from duri.evidence import canonical
 from duri.limits import CLOCK_SKEW_SECONDS, MAX_WITNESS_BYTES
+from duri.times import MAX_TIME
 
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -60,6 +61,8 @@ def read(path: str) -> Witness:
         raise _unusable(path, error.got or error.what) from error
     if len(data) > MAX_WITNESS_BYTES or witness.schema_version != "1.0":
         raise _unusable(path, f"schema_version {witness.schema_version}, {len(data)} bytes")
+    if not 0 <= witness.last_seen <= MAX_TIME:
+        raise _unusable(path, f"last_seen {witness.last_seen}")
     return witness
 
 

@@ -5,6 +5,7 @@ every command is one that DuRi or any POSIX system has; evidence is kept before 
 replaced; a spike is looked at before anything is rolled back. Steps advise, they run nothing.
 """
 
+import re
 from collections.abc import Sequence
 
 from duri.verdict import Kind, Status, Verdict
@@ -31,6 +32,8 @@ _REMEDIES: dict[Kind, str] = {
     Kind.STATE_UNUSABLE: "Check the folder in which DuRi keeps what it saw before.",
     Kind.SETTING_UNUSABLE: "Correct the setting; `duri settings` shows where each came from.",
 }
+
+_NOT_OF_THE_GATE = re.compile(r" --(?:mode \S+|algorithm \S+|from-archive)(?= |$)")
 
 _KEY_KINDS = frozenset({Kind.SIGNATURE_UNTRUSTED, Kind.SIGNATURE_MISSING})
 
@@ -70,6 +73,12 @@ def _with(command: str, flag: str) -> str:
     if command.startswith(f"{verb} "):
         return f"{verb} {flag}{command.removeprefix(verb)}"
     return f"{command} {flag}"
+
+
+def _gate(command: str) -> str:
+    """Return the gate that checks what this verification checked; it has no mode but strict."""
+    options = _NOT_OF_THE_GATE.sub("", command.removeprefix("duri verify"))
+    return f"duri gate{options}"
 
 
 def _ansi_c(byte: int) -> str:
@@ -126,7 +135,7 @@ def _broken(verdict: Verdict, root: str, again: str) -> Sequence[Step]:
         ("See every difference.", _with(again, "--all")),
         (
             "Put the last good release back, and start it only through the gate.",
-            f"duri gate {root} -- COMMAND",
+            f"{_gate(again)} -- COMMAND",
         ),
     ]
     return steps

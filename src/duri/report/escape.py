@@ -96,6 +96,11 @@ def printable(text: str, *, ascii_only: bool = False) -> str:
     )
 
 
+def counted(number: int, noun: str) -> str:
+    """Return "1 file", "2,262 files"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def _pieces(text: str, *, ascii_only: bool) -> list[str]:
     """Decide character by character; `marks` counts those on the letter before."""
     # A shared library that names of ASCII, nearly all, do not need.

@@ -36,10 +36,18 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     spike_detected: bool
     findings: dict[str, int]
     first: tuple[str, ...]
+    reason: str | None
 
 
-def line(verdict: Verdict, *, event: str) -> Line:
-    """Return the fields for one event, such as `gate.refused`; the time is the verdict's."""
+def line(verdict: Verdict, *, event: str, reason: str | None = None, code: int = 0) -> Line:
+    """Return the fields for one event, such as `gate.refused`; the time is the verdict's.
+
+    Args:
+        verdict: what was found.
+        event: what became of it.
+        reason: why a verified release was refused all the same.
+        code: the exit code that goes with the reason.
+    """
     counts: dict[str, int] = {}
     for finding in verdict.findings:
         counts[finding.kind.value] = counts.get(finding.kind.value, 0) + 1
@@ -48,7 +56,7 @@ def line(verdict: Verdict, *, event: str) -> Line:
         level=_LEVELS[verdict.status.severity],
         event=event,
         status=verdict.status.value,
-        exit_code=verdict.exit_code,
+        exit_code=verdict.exit_code or code,
         product=verdict.product,
         environment=verdict.environment,
         version=verdict.version,
@@ -61,18 +69,21 @@ def line(verdict: Verdict, *, event: str) -> Line:
         spike_detected=verdict.summary.spike_detected,
         findings=counts,
         first=tuple(_named(finding) for finding in verdict.findings[:_FIRST]),
+        reason=reason,
     )
 
 
-def as_json(verdict: Verdict, *, event: str) -> bytes:
+def as_json(verdict: Verdict, *, event: str, reason: str | None = None, code: int = 0) -> bytes:
     """Return the line as one JSON object and a newline."""
-    return msgspec.json.encode(line(verdict, event=event)) + b"\n"
+    return msgspec.json.encode(line(verdict, event=event, reason=reason, code=code)) + b"\n"
 
 
-def as_text(verdict: Verdict, *, event: str) -> bytes:
+def as_text(verdict: Verdict, *, event: str, reason: str | None = None, code: int = 0) -> bytes:
     """Return the line as `key=value` pairs (logfmt) and a newline; what is null is left out."""
     pairs = []
-    for key, value in msgspec.structs.asdict(line(verdict, event=event)).items():
+    for key, value in msgspec.structs.asdict(
+        line(verdict, event=event, reason=reason, code=code)
+    ).items():
         if key == "findings":
             pairs += [f"findings.{kind}={count}" for kind, count in value.items()]
         elif key == "first":

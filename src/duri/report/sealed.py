@@ -1,15 +1,19 @@
 """What a person sees after sealing: one screen."""
 
-from duri.report.advice import quoted
-from duri.report.escape import printable
+from duri.report.escape import counted, printable
 from duri.seal import Seal
 
 _KEYID_DIGITS = 16
 _SHOWN_OUTSIDE = 6
 
 
-def render(done: Seal) -> str:
-    """Return the release, what was sealed, under which policy and keys, and what to do next."""
+def render(done: Seal, *, check: str) -> str:
+    """Return the release, what was sealed, under which policy and keys, and what to do next.
+
+    Args:
+        done: what was sealed.
+        check: the command that verifies it.
+    """
     metadata = done.metadata
     policy = metadata.policy
     rules = [
@@ -27,13 +31,16 @@ def render(done: Seal) -> str:
         ("sealed", f"{metadata.product} {metadata.version}"),
         ("release", metadata.deployment_id),
         ("for", metadata.environment or "any environment"),
-        ("files", f"{metadata.file_count:,}, {metadata.total_bytes:,} bytes, {_time(done)}"),
+        (
+            "files",
+            f"{metadata.file_count:,}, {counted(metadata.total_bytes, 'byte')}, {_time(done)}",
+        ),
         ("hash", metadata.hash_algorithm),
         ("policy", f"{metadata.mode}; {'; '.join(rules) or 'nothing may change'}"),
         ("keys", keys),
         ("artifacts", done.artifacts),
         *((("outside", _outside(done)),) if done.outside else ()),
-        ("next", f"duri verify {quoted(done.root)}"),
+        ("next", check),
     )
     return "\n".join(f"{name:<10} {printable(value)}" for name, value in rows)
 

@@ -18,9 +18,9 @@ from typing import TextIO
 import msgspec
 
 from duri.report.advice import next_steps
-from duri.report.escape import printable, shown
+from duri.report.escape import counted, printable, shown
 from duri.report.kinds import MEANINGS, Group, group_of
-from duri.verdict import Finding, Kind, Status, Verdict
+from duri.verdict import Finding, Kind, Status, Summary, Verdict
 
 LISTED = 10
 """Findings listed under a heading unless all are asked for: a screen holds the eight headings."""
@@ -154,10 +154,11 @@ class _Page:
         if not summary.spike_detected:
             return []
         word = "\x1b[1;97;41mSPIKE\x1b[0m" if self.look.colour else "SPIKE"
-        differing = summary.modified_files + summary.missing_files + summary.new_files
+        number = summary.modified_files + summary.missing_files + summary.new_files
+        differ = "1 file differs" if number == 1 else f"{number:,} files differ"
         return [
             "",
-            f"{word}  {differing:,} files differ where {summary.total_files:,} were sealed.",
+            f"{word}  {differ} where {summary.total_files:,} were sealed.",
             "       That much at once is usually a wrong mount or a wrong release.",
             "       Look before you roll back; nothing acts on a spike by itself.",
         ]
@@ -204,10 +205,10 @@ class _Page:
         """How much was looked at, how long that took, and when."""
         summary = self.verdict.summary
         checked = self.plain(f"checked {self.verdict.checked_at}")
-        if summary.bytes_hashed == 0 and summary.scan_duration_ms == 0:
+        if summary == Summary():
             return f"Nothing scanned, {checked}"
         size, took = _size(summary.bytes_hashed), _duration(summary.scan_duration_ms)
-        return f"{summary.total_files:,} files, {size} in {took}, {checked}"
+        return f"{counted(summary.total_files, 'file')}, {size} in {took}, {checked}"
 
     @property
     def ascii(self) -> bool:

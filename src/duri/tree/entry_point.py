@@ -43,7 +43,7 @@ def outside(root: str, entry_point: str) -> tuple[str, ...]:
     path = os.path.join(root, entry_point)
     if not os.path.isfile(path):
         raise UsageError("there is no such entry point", where=path)
-    loaded: list[str] = []
+    loaded = [path]
     for _ in range(_MAX_INTERPRETERS):
         head = _head(path)
         if head.startswith(_ELF):

@@ -5,6 +5,15 @@ import click
 from duri import times
 from duri.cli import output
 from duri.cli.keys import keyring_file
+from duri.evidence.keys.key import Key
+
+
+_STATES = ("active", "pending", "retiring", "archived", "revoked")
+
+
+def _rank(key: Key) -> tuple[int, int, str]:
+    """Put what signs first, then the older before the newer."""
+    return _STATES.index(key.state), key.created_at, key.keyid
 
 
 @click.command("list", short_help="List the keys, their states and their age.")
@@ -31,7 +40,7 @@ def command(*, keyring: str | None, as_json: bool, now: int) -> int:
             "overdue": key.state == "active"
             and lifecycle.overdue(key, now, where.rotation_period_days),
         }
-        for key in loaded.keyring.keys
+        for key in sorted(loaded.keyring.keys, key=_rank)
     ]
     if as_json:
         import msgspec

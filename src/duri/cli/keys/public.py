@@ -4,6 +4,7 @@ import click
 
 from duri.cli import output
 from duri.cli.keys import keyring_file
+from duri.report.escape import counted
 
 
 @click.command("public", short_help="Write the part of a keyring that verifiers get.")
@@ -21,7 +22,7 @@ def command(*, keyring: str | None, out: str | None, drop_hmac: bool, now: int) 
         output.raw(write(part.keyring))
     else:
         store.write_file(out, part.keyring, replace=True)
-        click.echo(f"{out}: {len(part.keyring.keys)} public keys", err=True)
+        click.echo(f"{out}: {counted(len(part.keyring.keys), 'public key')}", err=True)
     if part.dropped:
         output.remark([f"left out, HMAC: {', '.join(part.dropped)}"])
     return 0

@@ -64,7 +64,7 @@ def load_file(path: str, *, now: int, prod: bool) -> Loaded:
     else:
         created = min(max(0, int(status.st_mtime)), now)
         loaded = _raw(data, where=where, created_at=created, prod=prod)
-    warnings = _check_mode(loaded.keyring, status.st_mode, where=where, prod=prod)
+    warnings = _check_mode(loaded.keyring, status, where=where, prod=prod)
     return msgspec.structs.replace(loaded, warnings=loaded.warnings + warnings)
 
 
@@ -172,12 +172,21 @@ def _raw(data: bytes, *, where: str, created_at: int, prod: bool) -> Loaded:
         ) from None
 
 
-def _check_mode(keyring: Keyring, mode: int, *, where: str, prod: bool) -> tuple[str, ...]:
-    """Judge who else may read secrets or write keys; refuse in prod, warn elsewhere."""
+def _check_mode(
+    keyring: Keyring, status: os.stat_result, *, where: str, prod: bool
+) -> tuple[str, ...]:
+    """Judge who else may read secrets or write keys; refuse in prod, warn elsewhere.
+
+    A secret that Kubernetes mounts for a process without root belongs to root, and its group is the
+    pod's own (fsGroup): the group is the only way to read it, so that one is accepted.
+    """
     errors = []
+    mode = status.st_mode
+    mounted = status.st_uid == 0 and os.geteuid() != 0
     got = f"{stat.S_IMODE(mode):04o}"
     todo = "Use `chmod 0400`, or defaultMode: 0400 for a Kubernetes secret."
-    if keyring.holds_secret and mode & (stat.S_IRGRP | stat.S_IROTH):
+    others = stat.S_IROTH if mounted else stat.S_IRGRP | stat.S_IROTH
+    if keyring.holds_secret and mode & others:
         who = "world" if mode & stat.S_IROTH else "group"
         what = f"the key file is {who}-readable and holds a secret"
         errors.append(KeyringError(what, where=where, expected="mode 0400", got=got, todo=todo))
