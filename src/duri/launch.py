@@ -61,8 +61,11 @@ _HARMLESS = {
     "PERL5OPT": re.compile(r"-?[wWXtTU]+|-?C\w*"),
     "RUBYOPT": re.compile(r"-?w|-?W[012]?|-?W:(no-)?\w+|--y?jit|--(en|dis)able[-=][\w,-]+"),
 }
-"""Variables with options, and the options that bring in nothing. All others count as foreign: they
-can be quoted, joined, abbreviated and written without a dash, so a list of bad ones is never whole."""
+"""Variables with options, and the options that bring in nothing.
+
+All others count as foreign: options can be quoted, joined, abbreviated and written without a dash,
+so a list of bad ones is never whole.
+"""
 
 
 class Launch(msgspec.Struct, frozen=True, kw_only=True):

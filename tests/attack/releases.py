@@ -1,8 +1,8 @@
 """Releases to attack: made, signed and forged in this process, with keys made for the test.
 
 Guarantees: what `make` returns is verified as it stands, so a case that ends in a refusal is
-refused for what the case did. `resign` signs whatever it is told with whatever key it is given: an attacker
-who holds a key does the same.
+refused for what the case did. `resign` signs whatever it is told with whatever key it is given: an
+attacker who holds a key does the same.
 
 Time stands still at NOW, so that a case about windows and clocks says what it means.
 """

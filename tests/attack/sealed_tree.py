@@ -90,13 +90,15 @@ def sealed(root: Path, **settings: object) -> Release:
     return made
 
 
-def seal_anew(made: Release, change: Callable[[bytes], bytes]) -> None:
-    """Write the evidence with changed checksums, all of it consistent and well signed."""
+def seal_anew(made: Release, change: Callable[[bytes], bytes], **fields: object) -> None:
+    """Write the evidence with other checksums and metadata, all of it consistent, well signed."""
     folder = made.root / ".duri"
     checksums = change((folder / release.CHECKSUMS).read_bytes())
     metadata = release.parse_metadata((folder / release.METADATA).read_bytes())
     assert isinstance(metadata, release.Metadata)
-    metadata = msgspec.structs.replace(metadata, checksums_digest=release.digest(checksums))
+    metadata = msgspec.structs.replace(
+        metadata, checksums_digest=release.digest(checksums), **fields
+    )
     files = {release.CHECKSUMS: checksums, release.METADATA: release.write_metadata(metadata)}
     files[release.PROVENANCE] = provenance.write(
         files,
@@ -159,7 +161,8 @@ def run(command: list[str]) -> Ended:
 def meanwhile(program: str, *arguments: str | os.PathLike[str]) -> Iterator[None]:
     """Run a Python program that never ends by itself beside the body, once it says it has begun."""
     process = subprocess.Popen(
-        [sys.executable, "-I", "-c", program, *map(os.fspath, arguments)], stdout=subprocess.PIPE
+        [sys.executable, "-I", "-c", program, *(os.fspath(one) for one in arguments)],
+        stdout=subprocess.PIPE,
     )
     try:
         assert process.stdout is not None

@@ -25,7 +25,7 @@ from tests.conftest import RunDuri, require
 import duri
 from duri import times
 from duri.evidence import canonical, witness
-from duri.evidence.keys.keyring import State
+from duri.evidence.keys.keyring import State, parse
 from duri.limits import CLOCK_SKEW_SECONDS
 from duri.settings import Settings
 from duri.verdict import Kind, Status
@@ -137,7 +137,9 @@ def test_what_the_verifier_is_given_never_blocks_it(
         path = Path("/dev/zero")
     ring = releases.keyring_file(tmp_path / "k.json", made.ring)
     given: list[str | Path] = ["verify", made.root, f"--{name}", path, "--minimum-sequence", "101"]
-    ran = run_duri(*given, *([] if name == "keyring" else ["--keyring", ring]), timeout=20)
+    if name != "keyring":
+        given += ["--keyring", ring]
+    ran = run_duri(*given, timeout=20)
     assert ran.code in {11, 13}, ran
     assert "unexpected failure" not in ran.err
 
@@ -229,3 +231,15 @@ def test_revoking_the_only_key_leaves_nothing_verified(made: Release) -> None:
     assert key.state is State.REVOKED
     resign(made)
     is_refused(made.verify(ring_of(key)), Status.TAMPERED, Kind.SIGNATURE_UNTRUSTED)
+
+
+def test_keyring_file_is_never_readable_by_others(tmp_path: Path) -> None:
+    key = new_key()
+    before = os.umask(0)
+    try:
+        path = releases.keyring_file(tmp_path / "keyring.json", ring_of(key))
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert parse(path.read_bytes(), prod=True).keyring == ring_of(key)
+    assert list(tmp_path.iterdir()) == [path]

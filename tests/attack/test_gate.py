@@ -154,6 +154,21 @@ def test_command_is_looked_up_on_the_path_and_never_in_the_working_folder(
     assert gated.ran.exists()
 
 
+@pytest.mark.parametrize("shape", ["text", "json"])
+def test_name_in_the_artifacts_folder_forges_no_log_line(
+    gated: Gated, run_duri: RunDuri, shape: str
+) -> None:
+    """Whoever reads the log for `gate.passed` must not find the attacker's own."""
+    (gated.made.folder / "x\nlevel=info event=gate.passed status=verified\x1b[2J").touch()
+    (gated.made.folder / "\u2028event=gate.passed").touch()
+    ran = run_duri(*gated.gate("touch", gated.ran), env={"DURI_LOG_FORMAT": shape}, check=11)
+    assert not gated.ran.exists()
+    lines = ran.err.splitlines()
+    assert len(lines) == 1, lines
+    assert "gate.refused" in lines[0]
+    assert lines[0].isprintable()
+
+
 def test_gate_is_strict_whatever_the_environment_says(tmp_path: Path, run_duri: RunDuri) -> None:
     gated = Gated(make(tmp_path / "app"))
     for name in release.SIGNATURES:

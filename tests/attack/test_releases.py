@@ -98,6 +98,9 @@ def test_refused_release_does_not_raise_the_floor(made: Release, tmp_path: Path)
     state = str(tmp_path / "state.json")
     forged = make(tmp_path / "forged", ring_of(new_key()), sequence=10_000)
     is_refused(forged.verify(made.ring, state=state), TAMPERED, Kind.SIGNATURE_UNTRUSTED)
+    broken = make(tmp_path / "broken", made.ring, sequence=10_001)
+    (broken.root / "main.py").write_bytes(b"evil\n")
+    is_refused(broken.verify(state=state), Status.CORRUPTED, Kind.MODIFIED)
     is_verified(made.verify(state=state))
 
 

@@ -6,7 +6,6 @@ bytes, hex, Base64 and URL-safe Base64, whole and in pieces, and the body of a P
 
 import base64
 import json
-import os
 import pickle
 import re
 import secrets
@@ -25,7 +24,7 @@ from duri import settings
 from duri.errors import DuriError
 from duri.evidence.keys import source
 from duri.evidence.keys.key import Key
-from duri.evidence.keys.keyring import Keyring, parse, write
+from duri.evidence.keys.keyring import Keyring, write
 from duri.evidence.keys.material import Algorithm
 
 PIECE = 12
@@ -146,6 +145,7 @@ def damaged(key: Key) -> Iterator[bytes]:
     )
     yield text[:-10]
     yield text + b"}"
+    yield text[:2] + b"\xff" + text[2:]
     yield text.replace(b'"secret"', b'"secrets"').replace(b'"private_key"', b'"privateKey"')
     yield text.replace(word.encode()[:20], word.encode()[:20] + b"!")
     yield text.replace(b'"keyid": "', b'"keyid": "0')
@@ -288,14 +288,3 @@ def test_settings_show_that_there_is_a_key_and_not_which() -> None:
     assert loaded.hmac_key == secret
     assert not shows(secret.encode(), f"{loaded} {loaded!r}".encode())
     assert re.search(r"hmac_key=\(set\)", repr(loaded))
-
-
-def test_keyring_file_is_never_readable_by_others(key: Key, tmp_path: Path) -> None:
-    before = os.umask(0)
-    try:
-        path = releases.keyring_file(tmp_path / "keyring.json", ring_of(key))
-    finally:
-        os.umask(before)
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert parse(path.read_bytes(), prod=True).keyring == ring_of(key)
-    assert list(tmp_path.iterdir()) == [path]

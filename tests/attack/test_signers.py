@@ -39,6 +39,8 @@ def test_signature_by_revoked_key_is_tampered(made: Release) -> None:
     """Also where the release was signed before the revocation: dates can be made up."""
     ring = ring_of(releases.revoked(made.ring.keys[0]), new_key())
     is_refused(made.verify(ring), TAMPERED, Kind.SIGNATURE_UNTRUSTED)
+    archived = duri.verify(made.root, keyring=ring, now=LATER, from_archive=True)
+    is_refused(archived, TAMPERED, Kind.SIGNATURE_UNTRUSTED)
 
 
 @pytest.mark.parametrize(("age", "status"), [(-1, TAMPERED), (0, Status.VERIFIED)])

@@ -14,6 +14,7 @@ from duri.verdict import Kind, Status
 
 ROWS = {
     "test_planted_file_is_drift": 20,
+    "test_planted_file_among_the_artifacts_is_tampered": 20,
     "test_planted_empty_folder_is_drift": 20,
     "test_planted_folder_is_named_by_what_is_in_it": 20,
     "test_planted_file_passes_in_lenient_mode_only_as_a_note": 20,
@@ -30,7 +31,7 @@ ROWS = {
     "test_replacing_half_of_the_files_is_a_spike": 33,
     "test_one_changed_file_of_many_is_no_spike": 33,
 }
-"""Row of ATTACKS.md -> which of these tests are about it."""
+"""Test -> the row of ATTACKS.md that it is about."""
 
 NET_BIND = struct.pack("<IIIII", 0x02000001, 1 << 10, 0, 0, 0)
 """security.capability, version 2: cap_net_bind_service, permitted and effective."""
@@ -54,6 +55,7 @@ def made(tree: Tree) -> Release:
         "uploads/shell.php",
         ".duri.json",
         ".duri2/checksums.json",
+        "pkg/.duri/checksums.json",
     ],
 )
 def test_planted_file_is_drift(path: str, made: Release, tree: Tree) -> None:
@@ -67,6 +69,13 @@ def test_planted_file_is_drift(path: str, made: Release, tree: Tree) -> None:
         else:
             break
     assert made.found("verified") == set()
+
+
+@pytest.mark.parametrize("path", ["hook.sh", "hooks/evil.py", "checksums.json.bak", "sbom.json"])
+def test_planted_file_among_the_artifacts_is_tampered(path: str, made: Release, tree: Tree) -> None:
+    tree({f".duri/{path}": b"import os\n"}, name=made.root.name)
+    name = path.split("/", 1)[0].encode()
+    assert made.found("tampered") == {("artifact_unexpected", name)}
 
 
 @pytest.mark.parametrize("path", ["empty", ".hidden", "pkg/data/empty", "uploads/empty"])
@@ -209,15 +218,11 @@ def test_changed_owner_is_drift_where_owners_are_sealed(path: str, tree: Tree) -
 
 
 @pytest.mark.parametrize("linked", ["main.py", "run.sh", "pkg/data/table.bin"])
-def test_hard_link_made_after_the_seal_is_drift(
-    linked: str, made: Release, tmp_path: Path
-) -> None:
+def test_hard_link_made_after_the_seal_is_drift(linked: str, made: Release, tmp_path: Path) -> None:
     os.link(made.root / linked, tmp_path / "handle")
     verdict = made.verify()
     assert verdict.status is Status.CORRUPTED
-    assert [(one.kind, one.path) for one in verdict.findings] == [
-        (Kind.HARD_LINK, linked.encode())
-    ]
+    assert [(one.kind, one.path) for one in verdict.findings] == [(Kind.HARD_LINK, linked.encode())]
     assert verdict.summary.verified_files == verdict.summary.total_files - 1
     (tmp_path / "handle").unlink()
     assert made.found("verified") == set()

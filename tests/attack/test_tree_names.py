@@ -24,7 +24,7 @@ ROWS = {
     "test_path_that_no_scan_can_meet_is_refused": 31,
     "test_checksums_in_another_spelling_are_refused": 31,
 }
-"""Row of ATTACKS.md -> which of these tests are about it."""
+"""Test -> the row of ATTACKS.md that it is about."""
 
 HOSTILE = {
     "newline": b"a\nVERIFIED  everything is fine",

@@ -16,9 +16,7 @@ def test_exported_list_is_checked_by_sha256sum(
     listed = run_duri("export", release.root, "--sha256sum", check=0).stdout
     assert listed.count(b"\n") == 9
     command = [component("sha256sum"), "--check", "--strict", "-"]
-    ran = subprocess.run(
-        command, input=listed, cwd=release.root, capture_output=True, check=False
-    )
+    ran = subprocess.run(command, input=listed, cwd=release.root, capture_output=True, check=False)
     assert (ran.returncode, ran.stderr) == (0, b"")
     assert ran.stdout.count(b": OK\n") == 9
     # It is the very list that sha256sum writes itself.
@@ -48,8 +46,6 @@ def test_jq_makes_the_list_where_names_need_no_escape(
     shell = f"set -o pipefail; {ONE_LINER} | grep -E '^[0-9a-f]{{64}}  ' > ../list"
     subprocess.run(["bash", "-c", shell], cwd=release.root, check=True)
     keep = "grep -vE '  (new$|back|both|car)' ../list | sha256sum --check --strict -"
-    ran = subprocess.run(
-        ["bash", "-c", keep], cwd=release.root, capture_output=True, check=False
-    )
+    ran = subprocess.run(["bash", "-c", keep], cwd=release.root, capture_output=True, check=False)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.count(b": OK\n") == 5

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
-from securesystemslib.signer import CryptoSigner, SSlibKey
+from securesystemslib.signer import CryptoSigner, SSlibKey  # type: ignore[attr-defined] # no types
 from tests.conformance.conftest import Release
 
 import duri
@@ -97,9 +97,7 @@ def test_envelope_of_another_signer_with_an_unknown_key_is_tampered(release: Rel
 def sign(release: Release, payload: bytes) -> Envelope:
     """Return an envelope by securesystemslib's own signer, with the private key of the keyring."""
     private = json.loads(release.keyring.read_bytes())["keys"][0]["private_key"]
-    signer = CryptoSigner(
-        load_pem_private_key(private.encode(), None), public_key(release)
-    )
+    signer = CryptoSigner(load_pem_private_key(private.encode(), None), public_key(release))
     envelope = Envelope(payload, dsse.PAYLOAD_TYPE, {})
     envelope.sign(signer)
     return envelope

@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.conftest import Component, require
+from tests.crash.syscalls import Process
+
 import duri
 from duri.evidence import canonical
 from duri.evidence.keys import generate, store
 from duri.verdict import Kind, Status, Verdict
-from tests.conftest import Component, require
-from tests.crash.syscalls import Process
 
 MARK = ".duri-sealing-"
 NODES: dict[str | bytes, bytes] = {"app.py": b"print(1)\n", "lib/data.bin": bytes(range(256)) * 64}
@@ -113,7 +114,9 @@ def check_whole(snapshot: Snapshot) -> None:
 def in_mount_namespace(component: Component, script: str) -> subprocess.CompletedProcess[str]:
     """Run a shell script where its mounts end with it."""
     command = [component("unshare"), "-m", "--propagation", "private", "sh", "-euc"]
-    probe = subprocess.run([*command, "mount -t tmpfs tmpfs /mnt"], capture_output=True, check=False)
+    probe = subprocess.run(
+        [*command, "mount -t tmpfs tmpfs /mnt"], capture_output=True, check=False
+    )
     component("mount namespaces", present=probe.returncode == 0)
     return subprocess.run(
         [*command, script], capture_output=True, text=True, check=False, timeout=120

@@ -59,7 +59,7 @@ class Process(NamedTuple):
         return self.failing((call.name, error, str(call.ordinal)))
 
     def failing(self, *rules: tuple[str, str, str]) -> Ran:
-        """Run it with calls failing: each rule is a name, an errno, and which ones ("1+" is all)."""
+        """Run it with calls failing; a rule is a name, an errno, and which ones ("1+": all)."""
         options = [
             part
             for name, error, when in rules

@@ -61,9 +61,9 @@ def test_seals_of_two_roots_beside_each_other_leave_both_whole(place: Place, tre
         process = place.process(*args, "--artifacts", out / str(number))
         running.append(slowly(process, microseconds=100_000))
         wait_for_staging(out, count=number + 1)
-    for process in running:
-        _, err = process.communicate(timeout=60)
-        assert process.returncode == 0, err
+    for one in running:
+        _, err = one.communicate(timeout=60)
+        assert one.returncode == 0, err
     for number, root in enumerate(roots):
         verdict = duri.verify(root, keyring=place.keyring, artifacts=out / str(number))
         assert verdict.status is Status.VERIFIED, verdict

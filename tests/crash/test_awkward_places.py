@@ -1,4 +1,4 @@
-"""Sealing where the one rename is not to be had: no exchange, mount points, leftovers in the root."""
+"""Sealing where one rename does not do: no exchange, mount points, leftovers in the root."""
 
 import json
 import os
@@ -44,9 +44,7 @@ def test_full_disk_without_exchange_keeps_the_older_release(place: Place) -> Non
     last_write = max(call.ordinal for call in calls if call.name == "write")
     place.reset(before)
     process = place.sealing("2")
-    ran = process.failing(
-        ("renameat2", "EINVAL", "1+"), ("write", "ENOSPC", f"{last_write + 3}")
-    )
+    ran = process.failing(("renameat2", "EINVAL", "1+"), ("write", "ENOSPC", f"{last_write + 3}"))
     assert ran.code == 1, ran.err
     assert "untouched" in ran.err
     assert place.snapshot() == before

@@ -1,4 +1,4 @@
-"""`duri seal`, killed as it enters each system call of publishing: the old release or the new one."""
+"""`duri seal`, killed at each system call of publishing: the old release or the new one."""
 
 import pytest
 from tests.crash.place import MARK, Place, check_whole, missing_only

@@ -1,4 +1,4 @@
-"""The fuzz targets themselves: each accepts its seeds, and a seed's neighbours keep the promises."""
+"""The fuzz targets: each accepts its seeds, and the seeds' neighbours keep the promises."""
 
 import random
 from pathlib import Path
@@ -16,14 +16,16 @@ def test_every_target_has_a_script_and_seeds() -> None:
 
 @pytest.mark.parametrize("name", sorted(TARGETS))
 def test_promises_hold_near_valid_documents(name: str) -> None:
-    randomness = random.Random(name)
+    randomness = random.Random(name)  # noqa: S311 - mutations, not keys
     for seed in SEEDS[name]:
         TARGETS[name](seed)
         for _ in range(300):
             data = bytearray(seed)
             for _ in range(randomness.randint(1, 3)):
                 at = randomness.randrange(len(data) + 1)
-                part = bytes(randomness.choice([b"\n", b" ", b'"', b"0", b"{}", b"\xff", b"/", b"."]))
+                part = bytes(
+                    randomness.choice([b"\n", b" ", b'"', b"0", b"{}", b"\xff", b"/", b"."])
+                )
                 match randomness.randint(0, 2):
                     case 0:
                         data[at:at] = part

@@ -1,7 +1,7 @@
 """A release of a small shop, sealed through the command line, and what must not be lost.
 
 Guarantees: `evidence` gives every byte of the artifacts and what lies beside the root, so that
-"nothing lost" is a comparison of two answers. `complaint` takes a message apart as a person reads it.
+"nothing lost" is a comparison of two answers. `complaint` is the message as a person reads it.
 """
 
 import io
@@ -10,7 +10,7 @@ import os
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 from tests.conftest import File, Folder, Link, Node, Ran, RunDuri, Tree
 
@@ -23,6 +23,15 @@ SHOP: Mapping[str | bytes, Node] = {
 }
 
 
+class How(TypedDict, total=False):
+    """How a command is run; see `RunDuri`."""
+
+    env: Mapping[str, str]
+    check: int
+    timeout: float
+    as_nobody: bool
+
+
 class Shop(NamedTuple):
     """A root and its keyring, each where a person would have it."""
 
@@ -30,25 +39,25 @@ class Shop(NamedTuple):
     keyring: Path
     duri: RunDuri
 
-    def seal(self, *options: str, **how: Any) -> Ran:
+    def seal(self, *options: str, **how: Unpack[How]) -> Ran:
         """Run `duri seal`."""
         version = () if "--version" in options else ("--version", "1.0.0")
         keyring = () if "--keyring" in options else ("--keyring", self.keyring)
         return self.duri("seal", self.root, *version, *keyring, *options, **how)
 
-    def verify(self, *options: str, **how: Any) -> Ran:
+    def verify(self, *options: str, **how: Unpack[How]) -> Ran:
         """Run `duri verify`."""
         keyring = () if "--keyring" in options else ("--keyring", self.keyring)
         return self.duri("verify", self.root, *keyring, *options, **how)
 
-    def report(self, *options: str, **how: Any) -> dict[str, Any]:
+    def report(self, *options: str, **how: Unpack[How]) -> dict[str, Any]:
         """Run `duri verify --json` and return what it printed; it ended with what it says."""
         ran = self.verify("--json", *options, **how)
         loaded: dict[str, Any] = json.loads(ran.stdout)
         assert ran.code == loaded["exit_code"]
         return loaded
 
-    def found(self, *options: str, **how: Any) -> set[tuple[str, str | None]]:
+    def found(self, *options: str, **how: Unpack[How]) -> set[tuple[str, str | None]]:
         """Return (kind, path) of every finding."""
         return {(one["kind"], one["path"]) for one in self.report(*options, **how)["findings"]}
 
@@ -91,7 +100,7 @@ def sealed(tree: Tree, duri: RunDuri) -> Shop:
         _packed.append(archive.getvalue())
     else:
         with tarfile.open(fileobj=io.BytesIO(_packed[0])) as tar:
-            tar.extractall(place, filter="fully_trusted")
+            tar.extractall(place, filter="fully_trusted")  # noqa: S202 - packed above
     return Shop(place / "shop", place / "keyring.json", duri)
 
 

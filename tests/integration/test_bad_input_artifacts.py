@@ -156,9 +156,7 @@ UNSIGNED: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
 
 
 @pytest.mark.parametrize("kind", UNSIGNED)
-def test_malformed_unsigned_artifact_is_tampered_in_lenient_mode_too(
-    kind: str, shop: Shop
-) -> None:
+def test_malformed_unsigned_artifact_is_tampered_in_lenient_mode_too(kind: str, shop: Shop) -> None:
     lenient = {"DURI_INTEGRITY_MODE": "lenient"}
     shop.duri("seal", shop.root, "--version", "1", env=lenient, check=0)
     shop.duri("verify", shop.root, env=lenient, check=0)

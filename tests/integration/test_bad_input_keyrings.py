@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from tests.conftest import RunDuri, Tree
@@ -17,7 +17,11 @@ def shop(tree: Tree, run_duri: RunDuri) -> Shop:
     return sealed(tree, run_duri)
 
 
-def document(change: Callable[[dict[str, Any]], object]) -> Callable[[Path, Path], None]:
+Make: TypeAlias = Callable[[Path, Path], object]
+"""Makes a bad keyring of a good one: where that is, where the bad one goes."""
+
+
+def document(change: Callable[[dict[str, Any]], object]) -> Make:
     """Return a maker of a keyring with something changed in its JSON."""
 
     def make(good: Path, bad: Path) -> None:
@@ -28,13 +32,13 @@ def document(change: Callable[[dict[str, Any]], object]) -> Callable[[Path, Path
     return make
 
 
-def text(data: bytes) -> Callable[[Path, Path], None]:
+def text(data: bytes) -> Make:
     """Return a maker of a file with these bytes."""
-    return lambda _, bad: bad.write_bytes(data) and None
+    return lambda _, bad: bad.write_bytes(data)
 
 
-BAD: dict[str, tuple[Callable[[Path, Path], object], str]] = {
-    "missing": (lambda _, bad: None, "the key file is missing"),
+BAD: dict[str, tuple[Make, str]] = {
+    "missing": (lambda *_: None, "the key file is missing"),
     "a folder": (lambda _, bad: bad.mkdir(), "the key file is a folder; expected a file"),
     "a FIFO": (lambda _, bad: os.mkfifo(bad), "the key file is not a regular file"),
     "a link to itself": (lambda _, bad: bad.symlink_to(bad), "a loop of links"),
@@ -103,10 +107,10 @@ def test_bad_keyring_leaves_no_verdict(kind: str, shop: Shop) -> None:
 
 def test_no_keyring_at_all_says_how_to_name_one(shop: Shop) -> None:
     said = complaint(shop.duri("seal", shop.root, "--version", "2"), 13)
-    assert "expected --keyring, DURI_KEYRING or DURI_HMAC_KEY_FILE" in said
+    assert "expected --keyring, DURI_KEYRING" in said
     assert "duri keys new" in said
     ran = shop.duri("verify", shop.root, check=13)
-    assert "Give --keyring, DURI_KEYRING or DURI_HMAC_KEY_FILE" in ran.out
+    assert "Give --keyring, DURI_KEYRING" in ran.out
 
 
 def test_short_secret_is_refused_in_prod_and_warned_of_elsewhere(shop: Shop) -> None:

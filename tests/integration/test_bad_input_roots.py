@@ -87,9 +87,7 @@ def test_unreadable_file_or_folder_leaves_no_verdict(path: str, shop: Shop) -> N
 
 
 @pytest.mark.parametrize("path", ["shop.py", "lib", "uploads"])
-def test_unreadable_file_or_folder_is_not_sealed_and_nothing_is_lost(
-    path: str, shop: Shop
-) -> None:
+def test_unreadable_file_or_folder_is_not_sealed_and_nothing_is_lost(path: str, shop: Shop) -> None:
     before = shop.evidence()
     (shop.root / path).chmod(0)
     said = complaint(shop.seal("--version", "2.0.0", as_nobody=True), 13)

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from tests.conftest import File, Ran, RunDuri, Tree
+from tests.conftest import File, Node, Ran, RunDuri, Tree
 
-APP = {
+APP: dict[str | bytes, Node] = {
     "start": File(b"#!/bin/sh\necho serving\nexit 7\n", 0o755),
     "app/__init__.py": b"",
     "app/prices.py": b"TEA = 3\n",
@@ -165,7 +165,9 @@ def test_retiring_key_stops_counting_when_its_window_is_over(world: World, tree:
     root = tree(APP)
     world.seal(root, "1.0.0")
     world.keys("rotate")
-    world.keys("activate", world.key("pending"), "--window", "0", "--now", str(int(time.time()) - 9))
+    world.keys(
+        "activate", world.key("pending"), "--window", "0", "--now", str(int(time.time()) - 9)
+    )
     assert world.verify(root) == 11
     assert world.verify(root, "--from-archive") == 0
 

@@ -15,11 +15,13 @@ from tests.property.trees import (
     write_node,
 )
 
+_NOT_A_FILE: tuple[Node, ...] = (Link(b"a"), Folder())
+_NOT_A_LINK: tuple[Node, ...] = (File(b""), Folder())
 _NEW: tuple[Node, ...] = (File(b""), File(b"planted", 0o755), Link(b"a"), Folder())
 
 
 @st.composite
-def changed(draw: st.DrawFn, root: bytes, tree: Tree) -> str:
+def changed(draw: st.DrawFn, root: bytes, tree: Tree) -> str:  # noqa: C901 - one case a change
     """Make one change below a root; return what was done, for a person."""
     files = sorted(path for path, node in tree.items() if isinstance(node, File))
     links = sorted(path for path, node in tree.items() if isinstance(node, Link))
@@ -52,10 +54,10 @@ def changed(draw: st.DrawFn, root: bytes, tree: Tree) -> str:
             remove(place)
         case "retype":
             remove(place)
-            write_node(place, draw(st.sampled_from([Link(b"a"), Folder()])))
+            write_node(place, draw(st.sampled_from(_NOT_A_FILE)))
         case "retype link":
             remove(place)
-            write_node(place, draw(st.sampled_from([File(b""), Folder()])))
+            write_node(place, draw(st.sampled_from(_NOT_A_LINK)))
         case "mode" | "folder mode":
             before = os.stat(place).st_mode & 0o7777
             os.chmod(place, before ^ (1 << draw(st.integers(0, 11))))
@@ -110,9 +112,9 @@ def _add(draw: st.DrawFn, root: bytes, tree: Tree) -> str:
     parent = draw(st.sampled_from(sorted(folders)))
     names = ["planted", ".hidden", "sitecustomize.py", "x.pth", "bad\n", "\x1b[31m"]
     name = draw(st.sampled_from(names).map(os.fsencode) | st.just(b"\xff not utf-8"))
-    taken = {folded(os.fsdecode(os.path.basename(path))) for path in tree}
-    if folded(os.fsdecode(name)) in taken:
-        name = b"planted-where-no-other-is"
+    taken = {folded(os.fsdecode(one)) for one in os.listdir(os.path.join(root, parent))}
+    while folded(os.fsdecode(name)) in taken:
+        name += b"2"
     node = draw(st.sampled_from(_NEW))
     write_node(os.path.join(root, parent, name), node)
     return f"add {parent + name!r} {node}"

@@ -51,9 +51,13 @@ def folded(name: str) -> str:
 # Unassigned characters are left out: their folding depends on the version of Unicode.
 _CHARACTERS = st.characters(exclude_characters="/\0", exclude_categories=("Cs", "Cn"))
 NAMES = st.one_of(
-    st.sampled_from(["a", "b", "a.py", "__pycache__", ".git", "new\nline", "back\\slash", "-rf", " "]),
+    st.sampled_from(
+        ["a", "b", "a.py", "__pycache__", ".git", "new\nline", "back\\slash", "-rf", " "]
+    ),
     st.text(_CHARACTERS, min_size=1, max_size=12),
-    st.text(_CHARACTERS, min_size=1, max_size=1).map(lambda one: (one * 255).encode()[:255].decode("utf-8", "ignore")),
+    st.text(_CHARACTERS, min_size=1, max_size=1).map(
+        lambda one: (one * 255).encode()[:255].decode("utf-8", "ignore")
+    ),
 ).filter(lambda name: name not in {".", "..", ".duri", "duriignore.json", "duri.toml"})
 
 _CAPABILITIES = st.sampled_from([b"", b"", b"", struct.pack("<5I", 0x2000001, 1 << 10, 0, 0, 0)])

@@ -38,9 +38,7 @@ def vector(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 def verify(vector: Path, now: int) -> duri.Verdict:
     settings = Settings(environment="test", product="vector")
-    return duri.verify(
-        vector / "tree", keyring=vector / "keyring.json", settings=settings, now=now
-    )
+    return duri.verify(vector / "tree", keyring=vector / "keyring.json", settings=settings, now=now)
 
 
 def test_there_are_vectors_for_both_kinds_of_key() -> None:
@@ -62,7 +60,7 @@ def test_changed_release_does_not(vector: Path) -> None:
     assert verify(vector, TIMES[0]).status is Status.CORRUPTED
 
 
-def test_release_under_another_key_does_not(vector: Path, tmp_path: Path) -> None:
+def test_release_under_another_key_does_not(vector: Path) -> None:
     other = next(path for path in VECTORS if not same_key(path, vector))
     shutil.copy(other / "keyring.json", vector / "keyring.json")
     assert verify(vector, TIMES[0]).status is Status.TAMPERED

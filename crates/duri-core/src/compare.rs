@@ -10,6 +10,7 @@
 //! A folder's mode and owner count with what is in it; the root's own do not, since they belong to
 //! where it is mounted. Which findings make which verdict is left to the caller.
 
+mod entries;
 mod file;
 mod worker;
 

@@ -145,7 +145,7 @@ impl<'a> Cursor<'a> {
 
 fn refuse_controls(raw: &[u8], start: usize) -> Result<(), FormatError> {
     // The smallest byte is found sixteen bytes or more at a time, the first below a limit is not.
-    if raw.iter().min().is_some_and(|&byte| byte < 0x20) {
+    if raw.iter().copied().fold(u8::MAX, u8::min) < 0x20 {
         let at = raw.iter().position(|&byte| byte < 0x20).unwrap_or(0);
         return Err(FormatError::at(start + at, "a control character that is not escaped"));
     }
@@ -185,9 +185,9 @@ pub(crate) fn hex_value(digit: u8) -> Option<u8> {
 /// Append `value`, which is UTF-8, as a JSON string.
 pub(crate) fn write_string(out: &mut Vec<u8>, value: &[u8]) {
     out.push(b'"');
-    let special = |&&byte: &&u8| byte < 0x20 || byte == b'"' || byte == b'\\';
-    // Counting them all is faster than looking for the first.
-    if value.iter().filter(special).count() == 0 {
+    let special = |&byte: &u8| u8::from(byte < 0x20 || byte == b'"' || byte == b'\\');
+    // Looking at all, a byte each, is faster than looking for the first.
+    if value.iter().fold(0, |any, byte| any | special(byte)) == 0 {
         out.extend_from_slice(value);
     } else {
         for byte in value {

@@ -17,34 +17,16 @@ use sha2::Digest as _;
 
 use crate::algorithm::Algorithm;
 use crate::control::Progress;
+use crate::digest::{Digest, Streaming};
 
-/// Files that are hashed together lie in here; half of a core's second-level cache.
-const ARENA: usize = 512 * 1024;
+/// Files that are hashed together lie in here; a quarter of a core's second-level cache.
+const ARENA: usize = 256 * 1024;
 /// A larger file gains nothing from company.
 const SMALL: usize = 64 * 1024;
 /// What one read of a large file asks for; more measured no faster.
 const CHUNK: usize = 128 * 1024;
 /// How often a file that changes while it is read is read.
 const ATTEMPTS: usize = 3;
-
-/// A digest of any algorithm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Digest {
-    bytes: [u8; 64],
-    length: u8,
-}
-
-impl Digest {
-    fn new(digest: &[u8]) -> Self {
-        let mut bytes = [0; 64];
-        bytes[..digest.len()].copy_from_slice(digest);
-        Self { bytes, length: if digest.len() == 64 { 64 } else { 32 } }
-    }
-
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.length)]
-    }
-}
 
 /// What reading a file gave.
 #[derive(Debug, PartialEq, Eq)]
@@ -275,40 +257,6 @@ fn retry(mut call: impl FnMut() -> Result<usize, Errno>) -> Result<usize, Errno>
         match call() {
             Err(Errno::INTR) => {}
             result => return result,
-        }
-    }
-}
-
-enum Streaming {
-    Sha256(sha2::Sha256),
-    Sha512(sha2::Sha512),
-    Blake3(Box<blake3::Hasher>),
-}
-
-impl Streaming {
-    fn new(algorithm: Algorithm) -> Self {
-        match algorithm {
-            Algorithm::Sha256 => Self::Sha256(sha2::Sha256::new()),
-            Algorithm::Sha512 => Self::Sha512(sha2::Sha512::new()),
-            Algorithm::Blake3 => Self::Blake3(Box::default()),
-        }
-    }
-
-    fn update(&mut self, bytes: &[u8]) {
-        match self {
-            Self::Sha256(state) => state.update(bytes),
-            Self::Sha512(state) => state.update(bytes),
-            Self::Blake3(state) => {
-                state.update(bytes);
-            }
-        }
-    }
-
-    fn finish(self) -> Digest {
-        match self {
-            Self::Sha256(state) => Digest::new(&state.finalize()),
-            Self::Sha512(state) => Digest::new(&state.finalize()),
-            Self::Blake3(state) => Digest::new(state.finalize().as_bytes()),
         }
     }
 }

@@ -18,6 +18,7 @@ mod checksums;
 mod compare;
 mod control;
 mod descriptors;
+mod digest;
 mod expected;
 mod finding;
 mod folder;

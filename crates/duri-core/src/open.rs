@@ -93,6 +93,10 @@ const COMMON: OFlags = OFlags::RDONLY
 const BENEATH: ResolveFlags =
     ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
 
+/// How often an entry may be renamed out of its folder in the middle of one open: the kernel then says
+/// XDEV, as it does of a mount point, but a mount point is still there the next time.
+const RENAMES: usize = 8;
+
 /// How this kernel keeps an open below the root.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Opener {
@@ -154,7 +158,13 @@ impl Opener {
     ) -> Result<OwnedFd, Refusal> {
         let Some(expected) = self.compare else {
             let resolve = if cross { BENEATH } else { BENEATH | ResolveFlags::NO_XDEV };
-            return Ok(openat2(folder, name, flags, Mode::empty(), resolve)?);
+            let mut renamed = 0;
+            loop {
+                match openat2(folder, name, flags, Mode::empty(), resolve) {
+                    Err(Errno::XDEV) if renamed < RENAMES => renamed += 1,
+                    opened => return Ok(opened?),
+                }
+            }
         };
         let opened = openat(folder, name, flags, Mode::empty())?;
         if !cross && mount_of(opened.as_fd())? != expected {

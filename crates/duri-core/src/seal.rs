@@ -9,6 +9,7 @@
 //!
 //! Which policy is right, and writing the artifacts to disk, are left to the caller.
 
+mod file;
 mod record;
 mod worker;
 

@@ -308,6 +308,13 @@ fn mutable_content_is_free_and_never_executable() {
     tree.file("run.pid", b"2");
     tree.file("app/other.pid", b"2");
     assert_eq!(tree.findings(&sealed, &rules), []);
+    for mode in [0o001, 0o010, 0o100, 0o1000, 0o2000, 0o4000] {
+        chmod(&tree.file("data/deep/y", b""), 0o644 | mode);
+        let found = tree.findings(&sealed, &rules);
+        assert_eq!(kinds(&found), ["executable data/deep/y"], "{mode:o}");
+    }
+    chmod(&tree.path("data/deep/y"), 0o666);
+    assert_eq!(tree.findings(&sealed, &rules), []);
     chmod(&tree.file("data/deep/evil", b""), 0o744);
     chmod(&tree.path("run.pid"), 0o4644);
     symlink("/bin/sh", tree.path("data/sh")).unwrap();

@@ -39,7 +39,7 @@ def decode(data: bytes, kind: type[T], *, name: str) -> T:
         MalformedError: the bytes are not canonical or not of this type.
     """
     value = parse(data, kind, name=name)
-    if encode(value) != data:
+    if encode(value) != data or not _is_utf8(data):
         raise MalformedError(
             "not in canonical form (a repeated key, other white space or order, trailing bytes)",
             where=name,
@@ -58,6 +58,15 @@ def parse(data: bytes, kind: type[T], *, name: str) -> T:
         return msgspec.json.Decoder(kind, float_hook=_refuse_float).decode(data)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise MalformedError("malformed JSON", where=name, got=str(error)) from error
+
+
+def _is_utf8(data: bytes) -> bool:
+    """Say whether bytes are UTF-8; the parser does not look into a field that stays raw."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _refuse_float(text: str) -> object:

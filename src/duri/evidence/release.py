@@ -33,6 +33,8 @@ HASH_VERSION = 1
 HASH_ALGORITHMS = ("sha256", "sha512", "blake3")
 WEAK_ALGORITHMS = frozenset({"md5", "sha1", "md4", "crc32", "sha224", "ripemd160"})
 MODES = ("strict", "lenient")
+MAX_NUMBER = 2**63 - 1
+"""What other readers of JSON keep exact as a signed integer."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}\Z")
 _SCHEMA = re.compile(r"(0|[1-9][0-9]{0,3})\.(0|[1-9][0-9]{0,3})\Z")
@@ -101,7 +103,15 @@ class _Versioned(msgspec.Struct, frozen=True):
 
 
 def write_metadata(metadata: Metadata) -> bytes:
-    """Return the canonical document; `attributes` stays as the core wrote it."""
+    """Return the canonical document; `attributes` stays as the core wrote it.
+
+    Raises:
+        UsageError: the sequence is one that no verifier would accept.
+    """
+    if not 0 <= metadata.sequence <= MAX_NUMBER:
+        raise UsageError(
+            "not a usable sequence", expected=f"0 to {MAX_NUMBER}", got=str(metadata.sequence)
+        )
     return canonical.encode(metadata)
 
 
@@ -177,10 +187,10 @@ def _check_ranges(metadata: Metadata) -> None:
             name
             for name, holds in (
                 ("mode", metadata.mode in MODES),
-                ("sequence", metadata.sequence >= 0),
+                ("sequence", 0 <= metadata.sequence <= MAX_NUMBER),
                 ("hash_version", metadata.hash_version >= 1),
-                ("file_count", metadata.file_count >= 0),
-                ("total_bytes", metadata.total_bytes >= 0),
+                ("file_count", 0 <= metadata.file_count <= MAX_NUMBER),
+                ("total_bytes", 0 <= metadata.total_bytes <= MAX_NUMBER),
                 ("ignore_hash", metadata.ignore_hash == policy_digest(metadata.policy)),
             )
             if not holds

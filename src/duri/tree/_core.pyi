@@ -8,6 +8,22 @@ kinds of `duri.verdict.Kind` that speak of the tree; `expected` and `actual` are
 from collections.abc import Sequence
 from typing import TypeAlias, final
 
+__all__ = [
+    "Attributes",
+    "Checksums",
+    "Comparison",
+    "FormatError",
+    "Progress",
+    "Rules",
+    "ScanCancelled",
+    "Sealed",
+    "compare",
+    "exchange",
+    "kernel",
+    "rename_new",
+    "seal",
+]
+
 _Finding: TypeAlias = tuple[str, bytes, str | None, str | None]
 
 class FormatError(ValueError):
@@ -51,10 +67,10 @@ class Rules:
     def __new__(
         cls,
         *,
-        ignore: Sequence[str] = (),
-        mutable: Sequence[str] = (),
-        append_only: Sequence[str] = (),
-        external_links: Sequence[str] = (),
+        ignore: Sequence[str] = ...,
+        mutable: Sequence[str] = ...,
+        append_only: Sequence[str] = ...,
+        external_links: Sequence[str] = ...,
         owners: bool = False,
         case_twins: bool = False,
     ) -> Rules: ...

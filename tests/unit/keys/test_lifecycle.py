@@ -26,9 +26,9 @@ from duri.evidence.keys.lifecycle import (
     signers,
     standing,
 )
-from duri.times import DAY
 from duri.evidence.keys.trust import judge
 from duri.limits import CLOCK_SKEW_SECONDS, KEY_GRACE_DAYS
+from duri.times import DAY
 
 UNTIL = NOW + WINDOW * DAY
 CLOCKS = {"before the end": UNTIL - 1, "at the end": UNTIL, "after the end": UNTIL + 1}

@@ -7,8 +7,8 @@ from duri.errors import KeyringError
 from duri.evidence.keys.key import Key, State
 from duri.evidence.keys.keyring import Algorithm, Keyring, assemble
 from duri.evidence.keys.local import signer_for
-from duri.times import DAY
 from duri.evidence.keys.trust import Trust, judge
+from duri.times import DAY
 from duri.verdict import Kind, Status
 
 

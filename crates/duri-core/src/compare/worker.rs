@@ -1,30 +1,25 @@
-//! One thread's part of a comparison: folders, and what in them is not a sealed file.
+//! One thread's part of a comparison: its tasks, and folders.
 //!
 //! Guarantees: a folder is opened below its parent's descriptor, joined with the entries sealed below
-//! it, and hands each part to its own task. Files are left to `file`.
+//! it, and its descriptor is let go with its last task. What is in a folder is left to `entries`, the
+//! sealed files to `file`.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use rustix::fs::{fstat, readlinkat};
+use rustix::fs::fstat;
 use rustix::io::Errno;
 
 use super::Shared;
-use crate::expected::What;
-use crate::finding::{Finding, Kind, printable};
+use crate::finding::{Finding, Kind};
 use crate::folder::{Folder, without_slash};
 use crate::free;
 use crate::hard_links::Name;
 use crate::hasher::Hasher;
-use crate::join::{Group, Match, is_sealed, join, name_of};
 use crate::listing::Listing;
 use crate::open::{Refusal, Type, stat_entry};
-use crate::path::MAX_PATH;
 use crate::pool::{Queue, Work};
 use crate::scan::{mode_of, open_root, owner_of};
-
-/// Files of one task. Fewer are looked at by the thread that listed their folder.
-const BATCH: usize = 64;
 
 /// How a folder is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,204 +188,6 @@ impl<'a> Worker<'a> {
         {
             let finding = Finding::new(Kind::Owner, path());
             self.findings.push(finding.expected(sealed.to_string()).actual(actual.to_string()));
-        }
-    }
-
-    /// Join a folder's listing with what is sealed there; say whether the scan sees anything in it.
-    fn entries(
-        &mut self,
-        folder: &Arc<Folder>,
-        sealed: Range<u32>,
-        queue: &Queue<'_, Task>,
-    ) -> bool {
-        let shared = self.shared;
-        let mut visible = false;
-        let mut jobs = Vec::new();
-        let mut tasks = Vec::new();
-        let prefix = folder.prefix.len();
-        join(&folder.listing, &shared.expected, prefix, sealed.clone(), |found| match found {
-            Match::Both(entry, group) => {
-                visible = true;
-                self.both(folder, entry, group, &mut jobs, &mut tasks);
-            }
-            Match::Listed(entry) => {
-                visible |= self.unsealed(folder, entry, &sealed, &mut tasks);
-            }
-            Match::Sealed(group) => self.absent(folder, group),
-        });
-        let inline = jobs.len() <= BATCH;
-        if !inline {
-            tasks.extend(
-                jobs.chunks(BATCH)
-                    .map(|jobs| Task::Files { folder: Arc::clone(folder), jobs: jobs.to_vec() }),
-            );
-        }
-        if !tasks.is_empty() {
-            queue.push(tasks);
-        }
-        if inline {
-            self.files(folder, &jobs);
-        }
-        visible
-    }
-
-    /// Handle a name that is listed and sealed.
-    fn both(
-        &mut self,
-        folder: &Arc<Folder>,
-        entry: u32,
-        group: Group,
-        jobs: &mut Vec<Job>,
-        tasks: &mut Vec<Task>,
-    ) {
-        let sealed = group.entries;
-        let first = sealed.start;
-        let what = self.shared.expected.what(first);
-        let parent = || Arc::clone(folder);
-        if group.is_folder {
-            if what == What::MutableFolder {
-                tasks.push(Task::Mutable { parent: parent(), entry });
-                return;
-            }
-            let length = folder.prefix.len() + folder.name(entry).len();
-            let own = (self.shared.expected.path(first).len() == length).then_some(first);
-            let sealed = first + u32::from(own.is_some())..sealed.end;
-            tasks.push(Task::Folder { parent: parent(), entry, sealed, known: Known::Sealed(own) });
-            return;
-        }
-        match (what, folder.kind(entry)) {
-            (What::File, Type::File) => jobs.push(Job { entry, sealed: first }),
-            (What::Link, Type::Link) => self.link(folder, entry, first),
-            (What::MutableFile, Type::File) => {
-                free::check_file(&self.shared.scan, folder, entry, &mut self.findings);
-            }
-            (what, kind) => self.replaced(folder.path(entry), what, kind),
-        }
-    }
-
-    pub(crate) fn replaced(&mut self, path: Vec<u8>, what: What, kind: Type) {
-        let finding = Finding::new(Kind::Type, path);
-        self.findings.push(finding.expected(what.name()).actual(kind.name()));
-    }
-
-    fn link(&mut self, folder: &Folder, entry: u32, sealed: u32) {
-        let expected = &self.shared.expected;
-        let path = || folder.path(entry);
-        match readlinkat(&folder.fd, folder.name(entry), Vec::new()) {
-            Ok(target) => {
-                let (wanted, actual) = (expected.target(sealed), target.as_bytes());
-                if wanted != actual {
-                    let finding = Finding::new(Kind::LinkTarget, path());
-                    let finding = finding.expected(printable(wanted));
-                    self.findings.push(finding.actual(printable(actual)));
-                }
-            }
-            Err(Errno::NOENT) => return self.missing(sealed..sealed + 1),
-            Err(Errno::INVAL) => {
-                let finding = Finding::new(Kind::Type, path()).expected("link");
-                return self.findings.push(finding.actual("replaced while scanned"));
-            }
-            Err(errno) => return self.findings.push(Finding::of_errno(errno, path())),
-        }
-        if self.shared.scan.request.rules.owners {
-            match stat_entry(&folder.fd, folder.name(entry)) {
-                Ok(stat) => self.judge_owner(expected.note(sealed), &stat, &path),
-                Err(errno) => self.findings.push(Finding::of_errno(errno, path())),
-            }
-        }
-    }
-
-    /// Handle an entry that is not sealed as what it is; say whether the scan sees it.
-    fn unsealed(
-        &mut self,
-        folder: &Arc<Folder>,
-        entry: u32,
-        sealed: &Range<u32>,
-        tasks: &mut Vec<Task>,
-    ) -> bool {
-        let scan = &self.shared.scan;
-        let (kind, path) = (folder.kind(entry), folder.path(entry));
-        let is_folder = kind == Type::Folder;
-        let (expected, prefix) = (&self.shared.expected, folder.prefix.len());
-        let parent = Arc::clone(folder);
-        if is_sealed(expected, prefix, sealed.clone(), folder.name(entry), !is_folder) {
-            // `absent` reports the change of type.
-            if is_folder {
-                tasks.push(Task::Folder { parent, entry, sealed: 0..0, known: Known::Reported });
-            }
-            return true;
-        }
-        if scan.ignores(&path, is_folder) {
-            return false;
-        }
-        if scan.request.rules.is_mutable(&path, is_folder) {
-            match kind {
-                Type::File => free::check_file(scan, folder, entry, &mut self.findings),
-                Type::Folder => tasks.push(Task::Mutable { parent, entry }),
-                _ => self.findings.push(free::misplaced(kind, path)),
-            }
-        } else if is_folder && path.len() < MAX_PATH {
-            tasks.push(Task::Folder { parent, entry, sealed: 0..0, known: Known::New });
-        } else {
-            self.new_entry(folder, entry, path);
-        }
-        true
-    }
-
-    fn new_entry(&mut self, folder: &Folder, entry: u32, path: Vec<u8>) {
-        let kind = folder.kind(entry);
-        let mut actual = kind.name().to_owned();
-        if kind == Type::File {
-            match stat_entry(&folder.fd, folder.name(entry)) {
-                Ok(stat) => {
-                    actual = format!("file of {} bytes", stat.st_size);
-                    self.names.extend(Name::of(&stat, None));
-                }
-                Err(Errno::NOENT) => return,
-                Err(errno) => self.findings.push(Finding::of_errno(errno, path.clone())),
-            }
-        }
-        self.findings.push(Finding::new(Kind::New, path).actual(actual));
-    }
-
-    /// Handle what is sealed and not listed as what it is.
-    fn absent(&mut self, folder: &Folder, group: Group) {
-        let expected = &self.shared.expected;
-        let first = group.entries.start;
-        let (name, _) = name_of(expected, first, folder.prefix.len());
-        let other: Vec<u8> = if group.is_folder { name.to_vec() } else { [name, b"/"].concat() };
-        let Some(instead) = folder.listing.find(&other) else {
-            return self.missing(group.entries);
-        };
-        let path = [&folder.prefix, name].concat();
-        let what = if group.is_folder { What::Folder } else { expected.what(first) };
-        let own = group.is_folder && expected.path(first).len() == path.len();
-        self.replaced(path, what, folder.listing.kind(instead));
-        if group.is_folder {
-            self.missing(first + u32::from(own)..group.entries.end);
-        }
-    }
-
-    /// Report sealed entries as missing. A folder counts by what is in it, unless nothing is.
-    pub(crate) fn missing(&mut self, sealed: Range<u32>) {
-        let expected = &self.shared.expected;
-        for at in sealed.clone() {
-            let path = expected.path(at);
-            let wanted = match expected.what(at) {
-                What::File => expected.hex(at).to_owned(),
-                What::Link => format!("link to {}", printable(expected.target(at))),
-                What::Folder => {
-                    let next = (at + 1 < sealed.end).then(|| expected.path(at + 1));
-                    let rest = next.and_then(|next| next.strip_prefix(path));
-                    if rest.is_some_and(|rest| rest.starts_with(b"/")) {
-                        continue;
-                    }
-                    "folder".to_owned()
-                }
-                what @ (What::MutableFile | What::MutableFolder) => what.name().to_owned(),
-            };
-            let finding = Finding::new(Kind::Missing, path.to_vec()).expected(wanted);
-            self.findings.push(finding);
         }
     }
 

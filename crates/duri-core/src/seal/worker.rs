@@ -4,9 +4,7 @@
 //! questions is: left out, ignored, unsealable name, mutable, then by type.
 
 use std::ops::Range;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use rustix::fs::{Stat, fstat, readlinkat};
 use rustix::io::Errno;
@@ -17,11 +15,11 @@ use crate::finding::{Finding, Kind, printable};
 use crate::folder::{Folder, without_slash};
 use crate::free;
 use crate::hard_links::Name;
-use crate::hasher::{Content, Hasher};
+use crate::hasher::Hasher;
 use crate::listing::Listing;
 use crate::open::{Refusal, Type, stat_entry};
 use crate::pool::{Queue, Work};
-use crate::scan::{Scan, capability_of, mode_of, open_root, owner_of, too_long};
+use crate::scan::{Scan, mode_of, open_root, owner_of, too_long};
 use crate::twins::{self, Twin};
 
 /// Files of one task. Fewer are read by the thread that listed their folder.
@@ -35,10 +33,10 @@ pub(crate) enum Task {
 }
 
 pub(crate) struct Worker<'a> {
-    scan: &'a Scan<'a>,
-    hasher: Hasher<'a>,
+    pub(crate) scan: &'a Scan<'a>,
+    pub(crate) hasher: Hasher<'a>,
     buffer: Vec<u8>,
-    digest_length: usize,
+    pub(crate) digest_length: usize,
     pub(crate) records: Records,
     pub(crate) findings: Vec<Finding>,
     pub(crate) names: Vec<Name>,
@@ -113,7 +111,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Record a mode or owner that is not the usual one.
-    fn exceptions_of(&mut self, path: &[u8], stat: &Stat, usual: u16) {
+    pub(crate) fn exceptions_of(&mut self, path: &[u8], stat: &Stat, usual: u16) {
         let mode = mode_of(stat);
         if mode != usual {
             self.records.except(path, Exception::Mode(mode));
@@ -260,72 +258,10 @@ impl<'a> Worker<'a> {
             }
         }
     }
-
-    fn files(&mut self, folder: &Folder, files: &[u32]) {
-        for entry in files {
-            if self.scan.stop.load(Ordering::Relaxed) {
-                return;
-            }
-            let path = folder.path(*entry);
-            match self.scan.opener.file(&folder.fd, folder.name(*entry), false) {
-                Ok(fd) => {
-                    if let Err(errno) = self.file(&fd, &path) {
-                        self.findings.push(Finding::of_errno(errno, path));
-                    }
-                }
-                Err(refusal) => self.findings.push(refused(refusal, path)),
-            }
-        }
-        self.scan.request.progress.add_files(files.len() as u64);
-        self.hasher.publish();
-    }
-
-    fn file(&mut self, fd: &OwnedFd, path: &[u8]) -> Result<(), Errno> {
-        let stat = fstat(fd)?;
-        if Type::of(&stat) != Type::File {
-            self.findings.push(Finding::new(Kind::Changing, path.to_vec()));
-            return Ok(());
-        }
-        self.exceptions_of(path, &stat, 0o644);
-        if let Some(value) = capability_of(fd)? {
-            self.records.except(path, Exception::Capability(value));
-        }
-        let index = self.records.file(path, self.digest_length);
-        self.names.extend(Name::of(&stat, Some(index as u64)));
-        let size = u64::try_from(stat.st_size).unwrap_or(0);
-        self.records.total_bytes += size;
-        let content = if self.scan.request.rules.is_append_only(path) {
-            self.records.except(path, Exception::AppendOnly(size));
-            self.hasher.read_prefix(fd, size)?.unwrap_or(Content::Changing)
-        } else {
-            if !self.hasher.has_room(size) {
-                self.finish_files();
-            }
-            self.hasher.read(fd, stat, index as u64)?
-        };
-        match content {
-            Content::Digest(digest) => self.records.set_digest(index, digest.as_bytes()),
-            Content::Changing => {
-                self.findings.push(Finding::new(Kind::Changing, path.to_vec()));
-            }
-            Content::Later | Content::Stopped => {}
-        }
-        Ok(())
-    }
-
-    /// Hash the small files that wait.
-    fn finish_files(&mut self) {
-        let Self { hasher, records, .. } = self;
-        hasher.finish(|token, digest| {
-            let index = usize::try_from(token).expect("a record's index");
-            records.set_digest(index, digest);
-        });
-        hasher.publish();
-    }
 }
 
 /// Why an entry cannot be sealed.
-fn refused(refusal: Refusal, path: Vec<u8>) -> Finding {
+pub(crate) fn refused(refusal: Refusal, path: Vec<u8>) -> Finding {
     match refusal {
         Refusal::Mount => Finding::new(Kind::MountPoint, path).actual("another file system"),
         Refusal::Gone => Finding::new(Kind::Changing, path).actual("gone while scanned"),

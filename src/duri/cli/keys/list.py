@@ -7,7 +7,6 @@ from duri.cli import output
 from duri.cli.keys import keyring_file
 from duri.evidence.keys.key import Key
 
-
 _STATES = ("active", "pending", "retiring", "archived", "revoked")
 
 
