@@ -90,7 +90,8 @@ def load(
     Args:
         environ: the environment; the process's own when None.
         cwd: where `duri.toml` is looked for; the working folder when None.
-        flags: values given on the command line, typed already; None values were not given.
+        flags: values given on the command line, typed already; None values were not given, and
+            names that are no setting are left alone.
         configuration: a `duri.toml` named on purpose, believed wherever it lies.
         verifying: the root about to be verified: a `duri.toml` inside it is not believed.
 
@@ -115,7 +116,7 @@ def load(
             values[setting.name] = _parsed(setting, text, where=setting.variable)
             sources[setting.name] = setting.variable
     for name, value in (flags or {}).items():
-        if value is not None and value != ():
+        if name in _BY_NAME and value is not None and value != ():
             values[name] = value
             sources[name] = "flag"
     return Settings(

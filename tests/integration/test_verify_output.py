@@ -196,7 +196,8 @@ def test_progress_is_silent_in_a_pipe(shop: Shop) -> None:
         [DURI, *endless],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=clean_environment("/nonexistent"),
+        # What makes the library that draws take a pipe for a terminal.
+        env=clean_environment("/nonexistent") | {"FORCE_COLOR": "1", "TTY_INTERACTIVE": "1"},
     )
     with pytest.raises(subprocess.TimeoutExpired):
         process.communicate(timeout=2.5)

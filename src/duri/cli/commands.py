@@ -4,9 +4,15 @@ import importlib
 
 import click
 
+from duri.cli.options import from_table
+
 
 class Commands(click.Group):
-    """Commands by name, one module each."""
+    """Commands by name, one module each.
+
+    A module holds a click command named `command`, or, where a boot waits for it, a table of
+    OPTIONS and a function `run` (see `duri.cli.table`).
+    """
 
     def __init__(self, name: str, *, package: str, commands: dict[str, str], summary: str) -> None:
         """Name the modules: `package` holds one for each command."""
@@ -24,8 +30,10 @@ class Commands(click.Group):
         del ctx
         if cmd_name not in self.summaries:
             return None
-        command = importlib.import_module(f"{self.package}.{cmd_name}").command
-        return command if isinstance(command, click.Command) else None
+        module = importlib.import_module(f"{self.package}.{cmd_name}")
+        if hasattr(module, "OPTIONS"):
+            return from_table(cmd_name, module)
+        return module.command if isinstance(module.command, click.Command) else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""

@@ -2,7 +2,7 @@
 
 import click
 
-from duri.cli import options, output
+from duri.cli import judgement, options, output
 from duri.errors import UnverifiableError, UsageError
 
 
@@ -22,7 +22,7 @@ def command(*, shape: str | None, **flags: object) -> int:
 
     if shape is None:
         raise UsageError("no format was named", expected="--sha256sum, --sha512sum or --b3sum")
-    root, settings = options.load(flags)
+    root, settings = judgement.load_believing(flags)
     root_fd = scan.open_root(root)
     found = folder.read(folder.locate(root, settings.artifacts), root_fd=root_fd)
     if release.CHECKSUMS not in found.files or release.METADATA not in found.files:

@@ -2,39 +2,26 @@
 
 import os
 import sys
+from collections.abc import Mapping, Sequence
 
-import click
-
-from duri.cli import isolation, options
+from duri.cli import isolation, judgement
+from duri.cli.ending import say
+from duri.cli.table import JUDGING, Option
 from duri.errors import UsageError
 
-_PROGRAM = "duri.cli.gate.program"
-
-
-class _Gate(click.Command):
-    """A command line whose part after `--` is another's, and never taken for ROOT."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse what stands before `--`; keep the rest as the program."""
-        end = args.index("--") if "--" in args else len(args)
-        ctx.meta[_PROGRAM] = tuple(args[end + 1 :])
-        return super().parse_args(ctx, args[:end])
-
-    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
-        """Show the part after `--` in the usage line."""
-        return [*super().collect_usage_pieces(ctx), "[-- COMMAND …]"]
-
-
-@click.command("gate", cls=_Gate, short_help="Verify, then become a command; for boot.")
-@options.judging
-@click.option(
-    "--environment-policy",
-    "gate_environment",
-    type=click.Choice(["scrub", "refuse", "keep"]),
-    help="Of variables that bring in code from outside ROOT [DURI_GATE_ENVIRONMENT].",
+OPTIONS = (
+    *JUDGING,
+    Option(
+        "gate_environment",
+        "--environment-policy",
+        "Of variables that bring in code from outside ROOT [DURI_GATE_ENVIRONMENT].",
+        choices=("scrub", "refuse", "keep"),
+    ),
 )
-@click.pass_context
-def command(ctx: click.Context, /, *, config: str | None, **flags: object) -> int:
+TAKES_PROGRAM = True
+
+
+def run(values: Mapping[str, object], program: Sequence[str] = ()) -> int:
     """Verify ROOT strictly, write one log line, then replace this process with COMMAND.
 
     Write `duri gate ROOT -- COMMAND …`. Without a COMMAND it only verifies, as an init container
@@ -45,8 +32,7 @@ def command(ctx: click.Context, /, *, config: str | None, **flags: object) -> in
     from duri.settings import inherited_environment
     from duri.verify import verify
 
-    program: tuple[str, ...] = ctx.meta[_PROGRAM]
-    root, settings = options.load({**flags, "mode": "strict"}, config=config, verifying=True)
+    root, settings = judgement.load({**values, "mode": "strict"})
     verdict = verify(root, settings=settings)
     inherited = isolation.original(inherited_environment())
     start = launch.prepare(inherited, root=root, keep=settings.gate_environment == "keep")
@@ -66,13 +52,11 @@ def command(ctx: click.Context, /, *, config: str | None, **flags: object) -> in
         raise UsageError(foreign, todo="Unset these, or choose --environment-policy scrub")
     if start.foreign and program:
         did = "passed on" if settings.gate_environment == "keep" else "removed"
-        click.echo(
-            f"duri: {did}, as they name code outside the root: {', '.join(start.foreign)}", err=True
-        )
+        say(f"duri: {did}, as they name code outside the root: {', '.join(start.foreign)}")
     return _become(program, start.environment) if program else 0
 
 
-def _become(program: tuple[str, ...], environment: dict[str, str]) -> int:
+def _become(program: Sequence[str], environment: dict[str, str]) -> int:
     """Replace this process, so that signals and exit code are the command's."""
     import shutil
     import signal

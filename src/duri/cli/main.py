@@ -1,7 +1,7 @@
-"""The command `duri`: its commands by name, and the one place where errors become exit codes.
+"""The command `duri`: its commands by name, read by click.
 
 Guarantees: a command's module is imported only when it is the one that runs, since a boot gate pays
-for each import. Every way out has a code of `docs/exit-codes.md`; an unexpected failure is 1.
+for each import.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import click
 
 from duri.cli.commands import Commands
-from duri.errors import DuriError
+from duri.cli.ending import INTERRUPTED, guarded
 
 _COMMANDS = {
     "seal": "seal a folder as a signed release",
@@ -20,7 +20,6 @@ _COMMANDS = {
     "export": "write a release's checksums for other tools",
     "settings": "print each setting and where it came from",
 }
-_INTERRUPTED = 130
 
 
 def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's
@@ -51,24 +50,17 @@ command.params.append(
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; what goes wrong is said on standard error."""
+    return guarded(lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str]) -> int:
     try:
         answer = command.main(list(arguments), prog_name="duri", standalone_mode=False)
     except click.Abort:
-        return _INTERRUPTED
+        return INTERRUPTED
     except click.exceptions.Exit as ending:
         return ending.exit_code
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except DuriError as error:
-        click.echo(f"duri: {error}", err=True)
-        return error.exit_code
-    except KeyboardInterrupt:
-        click.echo("duri: interrupted", err=True)
-        return _INTERRUPTED
-    except BrokenPipeError:
-        return 1
-    except Exception as error:  # noqa: BLE001 - the one at the top: it reports, and fails
-        click.echo(f"duri: unexpected failure: {type(error).__name__}: {error}", err=True)
-        return 1
     return answer if isinstance(answer, int) else 0

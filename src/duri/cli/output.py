@@ -2,8 +2,7 @@
 
 import sys
 
-import click
-
+from duri.cli.ending import say
 from duri.report.escape import printable
 
 
@@ -16,7 +15,7 @@ def remark(sentences: tuple[str, ...] | list[str], *, log_format: str = "text") 
             line = msgspec.json.encode({"level": "warning", "event": sentence}).decode()
         else:
             line = f"warning: {printable(sentence)}"
-        click.echo(line, err=True)
+        say(line)
 
 
 def raw(data: bytes) -> None:

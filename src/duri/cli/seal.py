@@ -2,7 +2,7 @@
 
 import click
 
-from duri.cli import options, output, progress
+from duri.cli import judgement, options, output, progress
 
 
 @click.command("seal", short_help="Seal a folder as a signed release.")
@@ -56,7 +56,7 @@ def command(
     from duri.report import sealed
     from duri.seal import seal
 
-    root, settings = options.load(flags, config=config)
+    root, settings = judgement.load_believing({**flags, "config": config})
     with progress.shown("sealing", quiet=quiet) as counters:
         done = seal(
             root,
@@ -69,5 +69,5 @@ def command(
     output.remark(done.warnings, log_format=settings.log_format)
     if not quiet:
         judging = {name: flags[name] for name in ("keyring", "artifacts")}
-        click.echo(sealed.render(done, check=options.again(root, judging, config=config)))
+        click.echo(sealed.render(done, check=judgement.again(root, {**judging, "config": config})))
     return 0

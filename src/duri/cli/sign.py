@@ -5,7 +5,7 @@ import time
 
 import click
 
-from duri.cli import options, output
+from duri.cli import judgement, options, output
 from duri.errors import KeyringError, UsageError
 
 _SPAN = re.compile(r"([1-9][0-9]{0,4})([mhd])\Z")
@@ -52,7 +52,7 @@ def command(
     if action is None:
         raise UsageError("nothing to do", expected="--countersign or --authorize-rollback")
     now = int(time.time())
-    _, settings = options.load(flags, config=config)
+    _, settings = judgement.load_believing({**flags, "config": config})
     loaded = anchor.load(None, settings=settings, now=now)
     if loaded is None:
         raise KeyringError("no keyring was named", expected="--keyring or DURI_KEYRING")

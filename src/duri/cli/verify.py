@@ -1,47 +1,40 @@
 """`duri verify`: say whether what is here is what was released."""
 
 import sys
+from collections.abc import Mapping, Sequence
 
-import click
+from duri.cli import judgement, output, progress
+from duri.cli.table import ALGORITHM, JUDGING, MODE, QUIET, Option
 
-from duri.cli import options, output, progress
-
-
-@click.command("verify", short_help="Say whether what is here is what was released.")
-@options.judging
-@options.mode
-@options.algorithm
-@options.quiet
-@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option("--format", "shape", type=click.Choice(["text", "json", "sarif"]), default="text")
-@click.option("--all", "show_all", is_flag=True, help="Every finding, not only the first of each.")
-@click.option(
-    "--from-archive", is_flag=True, help="Brought back from an archive: archived keys count."
+OPTIONS = (
+    *JUDGING,
+    MODE,
+    ALGORITHM,
+    QUIET,
+    Option("as_json", "--json", "The same as --format json."),
+    Option("shape", "--format", "How it is written.", choices=("text", "json", "sarif")),
+    Option("show_all", "--all", "Every finding, not only the first of each."),
+    Option("from_archive", "--from-archive", "Brought back from an archive: archived keys count."),
 )
-def command(
-    *,
-    config: str | None,
-    quiet: bool,
-    as_json: bool,
-    shape: str,
-    show_all: bool,
-    from_archive: bool,
-    **flags: object,
-) -> int:
+
+
+def run(values: Mapping[str, object], program: Sequence[str] = ()) -> int:
     """Verify ROOT; the exit code is the status's.
 
     0 verified, 10 corrupted, 11 tampered, 12 policy changed, 13 unverifiable.
     """
+    del program
     from duri.verify import verify
 
-    root, settings = options.load(flags, config=config, verifying=True)
-    with progress.shown("verifying", quiet=quiet) as counters:
+    root, settings = judgement.load(values)
+    from_archive = bool(values["from_archive"])
+    with progress.shown("verifying", quiet=bool(values["quiet"])) as counters:
         verdict = verify(root, settings=settings, from_archive=from_archive, progress=counters)
-    if as_json or shape == "json":
+    if values["as_json"] or values["shape"] == "json":
         from duri.report import document
 
         output.raw(document.render(verdict))
-    elif shape == "sarif":
+    elif values["shape"] == "sarif":
         import duri
         from duri.report import sarif
 
@@ -50,7 +43,8 @@ def command(
         from duri.report import text
         from duri.settings import inherited_environment
 
-        again = options.again(root, flags, config=config) + from_archive * " --from-archive"
         look = text.look_for(sys.stdout, environ=inherited_environment())
-        click.echo(text.render(verdict, look=look, show_all=show_all, again=again), nl=False)
+        again = judgement.again(root, values)
+        shown = text.render(verdict, look=look, show_all=bool(values["show_all"]), again=again)
+        sys.stdout.write(shown)
     return verdict.exit_code
