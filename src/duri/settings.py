@@ -102,7 +102,7 @@ def load(
     values: dict[str, object] = {}
     sources: dict[str, str] = {}
     named = configuration or environ.get("DURI_CONFIG") or None
-    path = named or os.path.join(cwd or os.getcwd(), CONFIGURATION)
+    path = named or (os.path.join(cwd, CONFIGURATION) if cwd else CONFIGURATION)
     ignored = None
     if named is None and not os.path.isfile(path):
         path = ""
@@ -203,11 +203,15 @@ def _from_toml(setting: Setting, value: object, path: str) -> object:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise UsageError("not a usable value", where=where, got=repr(value))
     text = str(value)
+    if "\0" in text:
+        raise UsageError("not a usable value", where=where, got="a NUL in it")
     if setting.kind == "path":
         return os.path.join(os.path.dirname(os.path.abspath(path)), text)
     return _parsed(setting, text, where=where)
 
 
 def _lies_inside(path: str, root: str) -> bool:
-    inner, outer = os.path.realpath(path), os.path.realpath(root)
-    return inner == outer or inner.startswith(outer.rstrip("/") + "/")
+    """Return whether a file is in the tree: itself, or the link that leads to it."""
+    outer = os.path.realpath(root).rstrip("/") + "/"
+    folder = os.path.realpath(os.path.dirname(os.path.abspath(path)))
+    return any((one + "/").startswith(outer) for one in (folder, os.path.realpath(path)))

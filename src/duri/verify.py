@@ -189,13 +189,23 @@ def _compare(
         return (findings.from_error(Kind.ARTIFACT_MALFORMED, release.METADATA, error),), Summary()
     except UnverifiableError as error:
         return (findings.unverifiable(Kind.SCAN_INCOMPLETE, error),), Summary()
+    said = found.findings
+    if isinstance(metadata, release.Metadata) and metadata.file_count != found.total_files:
+        miscounted = findings.finding(
+            Kind.ARTIFACT_MALFORMED,
+            "the metadata counts other files than the checksums list",
+            path=release.METADATA,
+            expected=str(found.total_files),
+            actual=str(metadata.file_count),
+        )
+        said = (miscounted, *said)
     missing = {one.path for one in found.findings if one.kind is Kind.MISSING}
     new = {one.path for one in found.findings if one.kind is Kind.NEW}
     differing = {one.path for one in found.findings if one.kind not in scan.UNSEEN}
     modified = differing - missing - new
     limit = threshold.tighter(metadata.policy.spike_threshold, call.settings.spike_threshold)
     changed = len(missing) + len(new) + len(modified)
-    return found.findings, Summary(
+    return said, Summary(
         total_files=found.total_files,
         verified_files=found.verified_files,
         modified_files=len(modified),

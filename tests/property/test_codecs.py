@@ -263,7 +263,7 @@ def test_metadata_out_of_range_is_refused() -> None:
     metadata = release.Metadata(
         attributes=msgspec.Raw(b"{}"),
         checksums_digest="",
-        created_at="",
+        created_at="2026-11-22T10:00:00Z",
         deployment_id="",
         environment="",
         file_count=0,

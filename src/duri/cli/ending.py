@@ -3,7 +3,8 @@
 Guarantees: every way out has a code of `docs/exit-codes.md`; an unexpected failure is 1.
 """
 
-import sys
+import contextlib
+import os
 from collections.abc import Callable
 
 from duri.errors import DuriError
@@ -24,15 +25,20 @@ def guarded(act: Callable[[], int]) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return 1
+    except OSError as error:
+        say(f"duri: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
+        return 1
     except Exception as error:  # noqa: BLE001 - the one at the top: it reports, and fails
         say(f"duri: unexpected failure: {type(error).__name__}: {error}")
         return 1
 
 
 def say(line: str) -> None:
-    """Write one line to standard error; a reader that is gone changes nothing."""
-    try:
-        sys.stderr.write(f"{line}\n")
-        sys.stderr.flush()
-    except OSError:
-        pass
+    """Write one line to standard error."""
+    write_error(f"{line}\n".encode("utf-8", "backslashreplace"))
+
+
+def write_error(data: bytes) -> None:
+    """Write to standard error; one that is closed or full changes no answer."""
+    with contextlib.suppress(OSError):
+        os.write(2, data)

@@ -28,7 +28,8 @@ def main() -> NoReturn:
         code = run(arguments)
     for stream in (sys.stdout, sys.stderr):
         try:
-            stream.flush()
+            if stream is not None:  # closed by whoever started this process
+                stream.flush()
         except OSError:
             code = code or 1
     os._exit(code)

@@ -1,11 +1,10 @@
 """`duri gate`: verify, then become a command. For boot."""
 
 import os
-import sys
 from collections.abc import Mapping, Sequence
 
 from duri.cli import isolation, judgement
-from duri.cli.ending import say
+from duri.cli.ending import say, write_error
 from duri.cli.table import JUDGING, Option
 from duri.errors import UsageError
 
@@ -42,10 +41,9 @@ def run(values: Mapping[str, object], program: Sequence[str] = ()) -> int:
     write = lines.as_text if settings.log_format == "text" else lines.as_json
     foreign = f"the environment brings in code from outside the root: {', '.join(start.foreign)}"
     reason = foreign if refused else None
-    sys.stderr.buffer.write(
+    write_error(
         write(verdict, event=event, reason=reason, code=UsageError.exit_code if refused else 0)
     )
-    sys.stderr.flush()
     if verdict.exit_code != 0:
         return verdict.exit_code
     if refused:

@@ -19,7 +19,9 @@ def remark(sentences: tuple[str, ...] | list[str], *, log_format: str = "text") 
 
 
 def raw(data: bytes) -> None:
-    """Write bytes to standard output as they are."""
+    """Write bytes to standard output as they are, whatever has been written before."""
+    if sys.stdout is None:
+        return  # closed by whoever started this process; the exit code is the answer
     sys.stdout.flush()
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()

@@ -46,5 +46,5 @@ def run(values: Mapping[str, object], program: Sequence[str] = ()) -> int:
         look = text.look_for(sys.stdout, environ=inherited_environment())
         again = judgement.again(root, values)
         shown = text.render(verdict, look=look, show_all=bool(values["show_all"]), again=again)
-        sys.stdout.write(shown)
+        output.raw(shown.encode("utf-8", "backslashreplace"))
     return verdict.exit_code

@@ -81,7 +81,7 @@ def remember(
         witness.record(
             settings.state,
             product=metadata.product,
-            environment=metadata.environment,
+            environment=settings.environment or metadata.environment,
             sequence=metadata.sequence,
             now=now,
         )

@@ -127,7 +127,9 @@ def check_expected(
                     kind, f"the release is of another {field}", expected=wanted, actual=said
                 )
             )
-    seen = expected.floors.get(f"{metadata.product}/{metadata.environment}", 0)
+    # Where it runs, not what it was sealed for: a release for any environment has this one's floor.
+    place = expected.environment or metadata.environment
+    seen = expected.floors.get(f"{metadata.product}/{place}", 0)
     floor = max(seen, expected.minimum_sequence)
     if metadata.sequence < floor:
         detail = _authorized(metadata, content, keyring, expected)

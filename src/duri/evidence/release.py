@@ -11,6 +11,7 @@ import re
 
 import msgspec
 
+from duri import times
 from duri.errors import MalformedError, UnverifiableError, UsageError
 from duri.evidence import canonical
 from duri.evidence.statement import sha256
@@ -191,6 +192,7 @@ def _check_ranges(metadata: Metadata) -> None:
                 ("hash_version", metadata.hash_version >= 1),
                 ("file_count", 0 <= metadata.file_count <= MAX_NUMBER),
                 ("total_bytes", 0 <= metadata.total_bytes <= MAX_NUMBER),
+                ("created_at", _is_time(metadata.created_at)),
                 ("ignore_hash", metadata.ignore_hash == policy_digest(metadata.policy)),
             )
             if not holds
@@ -200,6 +202,14 @@ def _check_ranges(metadata: Metadata) -> None:
     if wrong is not None:
         raise MalformedError(f"the field {wrong} is out of its range", where=METADATA)
     _check_threshold(metadata.policy)
+
+
+def _is_time(text: str) -> bool:
+    try:
+        times.parse(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_threshold(policy: Policy) -> None:

@@ -71,11 +71,6 @@ def clock_behind(witness: Witness, now: int) -> bool:
     return now + CLOCK_SKEW_SECONDS < witness.last_seen
 
 
-def floor(witness: Witness, product: str, environment: str) -> int:
-    """Return the lowest sequence that may still be accepted."""
-    return witness.floors.get(f"{product}/{environment}", 0)
-
-
 def advance(
     witness: Witness, *, product: str, environment: str, sequence: int, now: int
 ) -> Witness:

@@ -59,11 +59,13 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     ascii_only: bool = True
 
 
-def look_for(stream: TextIO, *, environ: Mapping[str, str]) -> Look:
+def look_for(stream: TextIO | None, *, environ: Mapping[str, str]) -> Look:
     """Return what `stream` can show: colour on a terminal, unless NO_COLOR is set."""
     encoding = (getattr(stream, "encoding", None) or "ascii").lower().replace("-", "")
     plain = bool(environ.get("NO_COLOR")) or environ.get("TERM") == "dumb"
-    return Look(colour=stream.isatty() and not plain, ascii_only=encoding != "utf8")
+    return Look(
+        colour=stream is not None and stream.isatty() and not plain, ascii_only=encoding != "utf8"
+    )
 
 
 def render(

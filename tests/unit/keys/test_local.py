@@ -181,6 +181,7 @@ def compressed() -> bytes:
         public_of(ec.SECP256R1()) + b"\0",
         public_of(ec.SECP256R1())[:-1],
     ],
+    ids=["P-384", "secp256k1", "compressed", "a byte too many", "a byte too few"],
 )
 def test_a_point_has_one_encoding_and_one_curve(der: bytes) -> None:
     raw_public_key(Algorithm.ECDSA_P256_SHA256, spki_to_pem(public_of(ec.SECP256R1())))

@@ -2,7 +2,8 @@
 
 Guarantees: at the path stands the whole old file or the whole new one, whatever dies when; there is
 no moment in which somebody else can read a secret (the temporary file is made with mode 0600 in the
-same folder); a new keyring never replaces an existing file unless told.
+same folder); a new keyring never replaces an existing file unless told. What a killed writer left
+is removed by the next one in that folder.
 
 A keyring with secret material gets mode 0600, a public one 0644: verifiers run as other users.
 
@@ -11,6 +12,7 @@ Leaves to others: two commands that change one keyring at the same time; the lat
 
 import contextlib
 import errno
+import fcntl
 import os
 from collections.abc import Callable
 
@@ -20,6 +22,7 @@ from duri.evidence.keys.source import shown_path
 
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 """What a file system without hard links answers."""
+_PREFIX, _SUFFIX, _DIGITS = ".keyring-", ".tmp", 16
 
 
 def write_file(
@@ -47,9 +50,13 @@ def write_file(
         at = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         raise _failed(where, error) from error
-    temporary = f".keyring-{random(8).hex()}.tmp"
+    temporary = f"{_PREFIX}{random(_DIGITS // 2).hex()}{_SUFFIX}"
+    descriptor = -1
     try:
-        _write_temporary(at, temporary, write(keyring), 0o600 if keyring.holds_secret else 0o644)
+        _clear_leftovers(at)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(temporary, flags, 0o600, dir_fd=at)
+        _fill(descriptor, write(keyring), 0o600 if keyring.holds_secret else 0o644)
         _publish(at, temporary, name, replace=replace)
         os.fsync(at)
     except FileExistsError as error:
@@ -61,20 +68,43 @@ def write_file(
     finally:
         with contextlib.suppress(OSError):
             os.unlink(temporary, dir_fd=at)
+        if descriptor >= 0:
+            os.close(descriptor)
         os.close(at)
 
 
-def _write_temporary(at: int, name: str, data: bytes, mode: int) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(name, flags, 0o600, dir_fd=at)
-    try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-        os.fchmod(descriptor, mode)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _fill(descriptor: int, data: bytes, mode: int) -> None:
+    # Held until it is closed, so that another writer knows it for a living one's.
+    with contextlib.suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+    os.fchmod(descriptor, mode)
+    os.fsync(descriptor)
+
+
+def _clear_leftovers(at: int) -> None:
+    """Remove what killed writers left: it may hold a secret, and nobody would look for it."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(at):
+            digits = name.removeprefix(_PREFIX).removesuffix(_SUFFIX)
+            if f"{_PREFIX}{digits}{_SUFFIX}" == name and _is_random(digits):
+                _clear(at, name)
+
+
+def _is_random(digits: str) -> bool:
+    return len(digits) == _DIGITS and set(digits) <= set("0123456789abcdef")
+
+
+def _clear(at: int, name: str) -> None:
+    with contextlib.suppress(OSError):
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.unlink(name, dir_fd=at)
+        finally:
+            os.close(descriptor)
 
 
 def _publish(at: int, temporary: str, name: str, *, replace: bool) -> None:
