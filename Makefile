@@ -11,6 +11,7 @@ PYTHON ?= $(shell for python in python3.11 /usr/bin/python3.11 python3.12 python
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 FUZZ_SECONDS ?= 10
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -48,8 +49,8 @@ build: $(VENV)/.built ## .venv with the locked packages, the compiled core and .
 demo: build ## seal a real tree, gate a command with it, damage it in every way
 	@./examples/demo.sh
 
-bench: build .venv-bench/.installed ## compare with the floor and with other tools; writes docs/benchmarks
-	@$(BIN)/python -m bench
+bench: build .venv-bench/.installed .venv-runtime/.built ## compare with the floor and other tools; writes docs/benchmarks
+	@.venv-bench/bin/python -m bench --duri .venv-runtime/bin/duri $(BENCH_ARGS)
 
 ##@ Check
 .PHONY: test system lint types layers stubs rust tests fuzz
@@ -109,7 +110,7 @@ lock: .venv-lock/.installed ## renew requirements/*.txt from pyproject.toml and 
 	@./scripts/lock.sh
 
 clean: ## remove what the build and the checks made
-	rm -rf $(VENV) .venv-bench .venv-lock build target .coverage* .hypothesis .import_linter_cache \
+	rm -rf $(VENV) .venv-bench .venv-lock .venv-runtime build target .coverage* .hypothesis .import_linter_cache \
 	  .mypy_cache .pytest_cache .ruff_cache
 	find src tests -name '_core*.so' -delete -o -name __pycache__ -prune -exec rm -rf {} +
 
@@ -137,6 +138,20 @@ $(VENV)/.installed: requirements/dev.txt $(call moved,$(VENV))
 .venv-bench/.installed: requirements/bench.txt $(call moved,.venv-bench)
 	$(say) "installing requirements/bench.txt into $(@D)"
 	$(call environment,$<)
+
+# What users install: the wheel and its locked dependencies, nothing else, since each costs a start.
+.venv-runtime/.installed: requirements/runtime.txt $(call moved,.venv-runtime)
+	$(say) "installing requirements/runtime.txt into $(@D)"
+	$(call environment,$<)
+
+.venv-runtime/.built: .venv-runtime/.installed $(VENV)/.built $(shell find src -name '*.py')
+	$(say) "installing the wheel into $(@D)"
+	@rm -rf build/wheel
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) PIP_NO_INDEX=1 $(BIN)/maturin build --release --locked --out build/wheel \
+	  > build/wheel.log 2>&1 || { cat build/wheel.log >&2; exit 1; }
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps \
+	  --force-reinstall build/wheel/*.whl
+	@touch $@
 
 .venv-lock/.installed: requirements/lock.txt $(call moved,.venv-lock)
 	$(say) "installing requirements/lock.txt into $(@D)"

@@ -20,6 +20,7 @@ from duri.evidence import canonical, declaration, envelope, provenance, release,
 from duri.evidence.envelope import Envelope
 from duri.evidence.keys import keyring
 from duri.tree import _core
+from duri.tree.digest import sha256
 
 VECTORS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "vectors")
 _ARTIFACTS = os.path.join(VECTORS, "schema-2.0", "ecdsa-p256-sha256", "tree", ".duri")
@@ -294,10 +295,7 @@ _ATTRIBUTES: dict[str, Callable[[object], bool]] = {
 }
 
 _MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None
-_DIGESTS = {
-    name: statement.sha256(_file(_ARTIFACTS, name))
-    for name in (release.CHECKSUMS, release.METADATA)
-}
+_DIGESTS = {name: sha256(_file(_ARTIFACTS, name)) for name in (release.CHECKSUMS, release.METADATA)}
 _EVERY_ATTRIBUTE = {
     "append_only": {"log": 12},
     "capabilities": {"ping": "0100000200040000000000000000000000000000"},

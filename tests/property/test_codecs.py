@@ -24,6 +24,7 @@ from duri.evidence.witness import Witness
 from duri.policy import Policy
 from duri.settings import Settings
 from duri.tree import _core
+from duri.tree.digest import sha256
 from duri.verdict import Status
 
 LENIENT = Settings(mode="lenient")
@@ -143,7 +144,7 @@ def test_release_statement(files: dict[str, bytes], predicate: statement.Release
     parsed = statement.parse_release(Envelope(payload=payload), name="x")
     assert parsed.predicate == predicate
     assert {one.name: one.digest.sha256 for one in parsed.subject} == {
-        name: statement.sha256(data) for name, data in files.items()
+        name: sha256(data) for name, data in files.items()
     }
     assert canonical.compact(parsed) == payload
 
@@ -162,7 +163,7 @@ def test_provenance(checksums: bytes, described: bytes, parameters: dict[str, st
         finished_on="2026-01-01T00:00:01Z",
         parameters=parameters,
     )
-    provenance.check(data, {name: statement.sha256(content) for name, content in files.items()})
+    provenance.check(data, {name: sha256(content) for name, content in files.items()})
     value = canonical.decode(data, dict[str, object], name="x")
     assert canonical.encode(value) == data
     assert json.loads(data)["predicate"]["buildDefinition"]["externalParameters"] == parameters

@@ -15,7 +15,7 @@ REPOSITORY = Path(__file__).parents[2]
 SOURCE = REPOSITORY / "src"
 MODULES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py"))
 
-CORE_IMPORTERS = {"duri/tree/scan.py", "duri/tree/exchange.py"}
+CORE_IMPORTERS = {"duri/tree/scan.py", "duri/tree/exchange.py", "duri/tree/digest.py"}
 ENVIRONMENT_READER = "duri/settings.py"
 CATCHES_EVERYTHING = {"duri/cli/ending.py": 1}
 """Modules that may have `except Exception`, and how many: the top of the command line."""

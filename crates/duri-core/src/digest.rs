@@ -5,6 +5,7 @@
 use sha2::Digest as _;
 
 use crate::algorithm::Algorithm;
+use crate::finding::hex;
 
 /// A digest of any algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,12 @@ impl Digest {
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.length)]
     }
+}
+
+/// The lower-case hexadecimal SHA-256 of bytes in memory.
+#[must_use]
+pub fn hex_sha256(data: &[u8]) -> String {
+    hex(&sha2::Sha256::digest(data))
 }
 
 /// A digest on its way.

@@ -43,6 +43,7 @@ pub use attributes::Attributes;
 pub use checksums::Checksums;
 pub use compare::{Comparison, compare};
 pub use control::Progress;
+pub use digest::hex_sha256;
 pub use duri_sha256::kernel;
 pub use finding::{Finding, Kind, printable};
 pub use format::FormatError;

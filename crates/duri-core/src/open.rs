@@ -90,12 +90,10 @@ const COMMON: OFlags = OFlags::RDONLY
     .union(OFlags::NONBLOCK)
     .union(OFlags::CLOEXEC)
     .union(OFlags::NOCTTY);
-const BENEATH: ResolveFlags =
-    ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
-
-/// How often an entry may be renamed out of its folder in the middle of one open: the kernel then says
-/// XDEV, as it does of a mount point, but a mount point is still there the next time.
-const RENAMES: usize = 8;
+/// A name of a listing has no slash and is not "..", so without links it cannot leave its folder.
+/// `BENEATH` would add nothing but its price, an eighth of each open, and XDEV where an entry is renamed
+/// in the middle of one, which then looks like a mount point.
+const NO_LINKS: ResolveFlags = ResolveFlags::NO_SYMLINKS.union(ResolveFlags::NO_MAGICLINKS);
 
 /// How this kernel keeps an open below the root.
 #[derive(Clone, Copy, Debug)]
@@ -115,7 +113,7 @@ impl Opener {
     /// Find out once, on the root, what the kernel and its filters allow.
     pub(crate) fn new(root: BorrowedFd<'_>) -> Result<Self, Errno> {
         let flags = COMMON | OFlags::DIRECTORY;
-        match openat2(root, ".", flags, Mode::empty(), BENEATH | ResolveFlags::NO_XDEV) {
+        match openat2(root, ".", flags, Mode::empty(), NO_LINKS | ResolveFlags::NO_XDEV) {
             Ok(_) => Ok(Self { compare: None }),
             Err(Errno::NOSYS | Errno::PERM | Errno::INVAL) => Self::without_openat2(root),
             Err(errno) => Err(errno),
@@ -157,14 +155,8 @@ impl Opener {
         cross: bool,
     ) -> Result<OwnedFd, Refusal> {
         let Some(expected) = self.compare else {
-            let resolve = if cross { BENEATH } else { BENEATH | ResolveFlags::NO_XDEV };
-            let mut renamed = 0;
-            loop {
-                match openat2(folder, name, flags, Mode::empty(), resolve) {
-                    Err(Errno::XDEV) if renamed < RENAMES => renamed += 1,
-                    opened => return Ok(opened?),
-                }
-            }
+            let resolve = if cross { NO_LINKS } else { NO_LINKS | ResolveFlags::NO_XDEV };
+            return Ok(openat2(folder, name, flags, Mode::empty(), resolve)?);
         };
         let opened = openat(folder, name, flags, Mode::empty())?;
         if !cross && mount_of(opened.as_fd())? != expected {

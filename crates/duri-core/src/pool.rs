@@ -18,6 +18,9 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// How often the processors' load is looked at while threads may be added.
 const GROW_EVERY: Duration = Duration::from_millis(2);
+/// How long the first threads have to get going before that: starting them looks like waiting, and a
+/// small release is read by then.
+const GROW_FIRST: Duration = Duration::from_millis(8);
 /// How often the caller's `tick` runs.
 const TICK_EVERY: Duration = Duration::from_millis(50);
 /// A core walks without recursion, so a thread needs little stack.
@@ -154,7 +157,8 @@ pub(crate) fn run<W: Work>(
         let mut handles = Vec::new();
         let mut load = Load::new(processors);
         let mut next_tick = Instant::now() + TICK_EVERY;
-        let mut wanted = processors.min(threads).max(1);
+        let least = processors.min(threads).max(1);
+        let mut wanted = least;
         loop {
             while handles.len() < wanted {
                 let mut own = worker();
@@ -170,7 +174,11 @@ pub(crate) fn run<W: Work>(
                     Err(error) => panic!("no thread can be started: {error}"),
                 }
             }
-            let pause = if wanted < threads { GROW_EVERY } else { TICK_EVERY };
+            let pause = match wanted < threads {
+                true if wanted == least => GROW_FIRST,
+                true => GROW_EVERY,
+                false => TICK_EVERY,
+            };
             let state = queue.lock();
             if state.ended == handles.len() {
                 break;

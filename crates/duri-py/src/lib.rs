@@ -5,6 +5,7 @@
 //! are mapped in `errors` alone. No rule of the scan is here.
 
 mod artifacts;
+mod digest;
 mod errors;
 mod rename;
 mod scan;
@@ -14,6 +15,8 @@ mod scan;
 mod _core {
     #[pymodule_export]
     use super::artifacts::{Attributes, Checksums};
+    #[pymodule_export]
+    use super::digest::sha256;
     #[pymodule_export]
     use super::errors::{FormatError, ScanCancelled};
     #[pymodule_export]

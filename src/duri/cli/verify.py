@@ -44,7 +44,7 @@ def run(values: Mapping[str, object], program: Sequence[str] = ()) -> int:
         from duri.settings import inherited_environment
 
         look = text.look_for(sys.stdout, environ=inherited_environment())
-        again = judgement.again(root, values)
+        again = judgement.again(root, values) if verdict.exit_code else None
         shown = text.render(verdict, look=look, show_all=bool(values["show_all"]), again=again)
         output.raw(shown.encode("utf-8", "backslashreplace"))
     return verdict.exit_code

@@ -15,6 +15,7 @@ from duri.evidence import findings, provenance, release, statement
 from duri.evidence.keys import trust
 from duri.evidence.keys.keyring import Keyring
 from duri.limits import CLOCK_SKEW_SECONDS
+from duri.tree.digest import Digests, sha256
 from duri.verdict import Finding, Kind, Status
 
 
@@ -79,7 +80,7 @@ def check_same_release(
 def check_binding(
     metadata: release.Metadata | release.OlderMetadata,
     content: dict[str, bytes],
-    digests: dict[str, str],
+    digests: Digests,
     found: list[Finding],
 ) -> None:
     """Steps 4 and 5: checksums and provenance belong to this metadata."""
@@ -166,7 +167,7 @@ def _authorized(
         return f"{name} is malformed: {error}"
     said = permission.predicate
     about = permission.subject[0].digest.sha256
-    if about != statement.sha256(content[release.METADATA]) or (
+    if about != sha256(content[release.METADATA]) or (
         (said.deployment_id, said.sequence) != (metadata.deployment_id, metadata.sequence)
     ):
         return f"{name} is for another release"

@@ -21,7 +21,6 @@ from duri.evidence.release import (
     SBOM_FORMATS,
     SIGNATURES,
 )
-from duri.evidence.statement import sha256
 from duri.limits import (
     MAX_ARTIFACTS,
     MAX_CHECKSUMS_BYTES,
@@ -30,6 +29,7 @@ from duri.limits import (
     MAX_SBOM_BYTES,
     MAX_SIGNATURE_BYTES,
 )
+from duri.tree.digest import Digests
 from duri.verdict import Finding, Kind, Status
 
 DEFAULT_NAME = ".duri"
@@ -56,7 +56,7 @@ class Artifacts(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     files: dict[str, bytes] = {}
-    digests: dict[str, str] = {}
+    digests: Digests = Digests({})
     problems: tuple[Finding, ...] = ()
 
     def signatures(self) -> dict[str, bytes]:
@@ -135,8 +135,7 @@ def _read_folder(folder: int, location: Location) -> Artifacts:
         for name in REQUIRED
         if name not in names
     ]
-    digests = {name: sha256(data) for name, data in files.items()}
-    return Artifacts(files=files, digests=digests, problems=tuple(problems))
+    return Artifacts(files=files, digests=Digests(files), problems=tuple(problems))
 
 
 def _read_file(folder: int, name: str) -> bytes | Finding:

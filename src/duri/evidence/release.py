@@ -14,9 +14,9 @@ import msgspec
 from duri import times
 from duri.errors import MalformedError, UnverifiableError, UsageError
 from duri.evidence import canonical
-from duri.evidence.statement import sha256
 from duri.policy import Policy
 from duri.threshold import millionths
+from duri.tree.digest import sha256
 
 CHECKSUMS = "checksums.json"
 CHECKSUMS_SIGNATURE = "checksums.sig"
@@ -37,9 +37,10 @@ MODES = ("strict", "lenient")
 MAX_NUMBER = 2**63 - 1
 """What other readers of JSON keep exact as a signed integer."""
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}\Z")
-_SCHEMA = re.compile(r"(0|[1-9][0-9]{0,3})\.(0|[1-9][0-9]{0,3})\Z")
-_NOT_IN_ID = re.compile(r"[^A-Za-z0-9._-]")
+# Compiled where they are used: a gate uses none of them.
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}\Z"
+_NOT_IN_ID = r"[^A-Za-z0-9._-]"
+_SCHEMA = r"(0|[1-9][0-9]{0,3})\.(0|[1-9][0-9]{0,3})\Z"
 _ID_DIGEST_DIGITS = 12
 _PREFIX = "sha256:"
 
@@ -156,7 +157,7 @@ def policy_digest(policy: Policy) -> str:
 def make_deployment_id(product: str, version: str, sequence: int, checksums: bytes) -> str:
     """Return a name for a release that is unique by content and safe as a file name and a label."""
     parts = f"{product}-{version}-{sequence}-{sha256(checksums)[:_ID_DIGEST_DIGITS]}"
-    return _NOT_IN_ID.sub("_", parts)
+    return re.sub(_NOT_IN_ID, "_", parts)
 
 
 def check_name(what: str, value: str) -> str:
@@ -165,7 +166,7 @@ def check_name(what: str, value: str) -> str:
     They become file names, labels and parts of signed statements; what they may hold is what is
     safe in all of these.
     """
-    if not _NAME.match(value):
+    if not re.match(_NAME, value):
         raise UsageError(
             f"not a usable {what}",
             expected="letters, digits, . _ + - and at most 128 of them, a letter or digit first",
@@ -175,7 +176,7 @@ def check_name(what: str, value: str) -> str:
 
 
 def _compare_schema(schema: str) -> int:
-    if not _SCHEMA.match(schema):
+    if schema != SCHEMA_VERSION and not re.match(_SCHEMA, schema):
         raise MalformedError("not a schema_version", where=METADATA, got=repr(schema))
     ours = tuple(map(int, SCHEMA_VERSION.split(".")))
     theirs = tuple(map(int, schema.split(".")))

@@ -7,7 +7,6 @@ so artifacts of two releases can never be mixed. Payload and predicate type are 
 a signature made for one purpose is worth nothing for another.
 """
 
-import hashlib
 from collections.abc import Mapping
 from typing import Literal
 
@@ -16,6 +15,7 @@ import msgspec
 from duri.errors import MalformedError
 from duri.evidence import canonical
 from duri.evidence.envelope import PAYLOAD_TYPE, Envelope
+from duri.tree.digest import sha256
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 RELEASE_TYPE = "urn:duri:release:v1"
@@ -91,11 +91,6 @@ class RollbackStatement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         name="predicateType", default="urn:duri:rollback-authorization:v1"
     )
     predicate: Rollback
-
-
-def sha256(data: bytes) -> str:
-    """Return the lower-case hex SHA-256 of bytes."""
-    return hashlib.sha256(data).hexdigest()
 
 
 def subjects(files: Mapping[str, bytes]) -> tuple[Subject, ...]:

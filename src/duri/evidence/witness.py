@@ -9,7 +9,6 @@ cannot change it too; without one, `minimum_sequence` is the floor.
 """
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Iterator
 
@@ -102,6 +101,8 @@ def record(path: str, *, product: str, environment: str, sequence: int, now: int
 
 @contextlib.contextmanager
 def _locked(path: str) -> Iterator[None]:
+    import fcntl
+
     file = os.open(path, _CREATE, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX)

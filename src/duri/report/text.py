@@ -17,7 +17,6 @@ from typing import TextIO
 
 import msgspec
 
-from duri.report.advice import next_steps
 from duri.report.escape import counted, printable, shown
 from duri.report.kinds import MEANINGS, Group, group_of
 from duri.verdict import Finding, Kind, Status, Summary, Verdict
@@ -119,6 +118,9 @@ class _Page:
             if findings:
                 lines += ["", *self.group(group, findings)]
         lines += ["", "Next"]
+        # Loaded where something is wrong: what is verified is said without advice.
+        from duri.report.advice import next_steps
+
         for number, step in enumerate(next_steps(self.verdict, again=again), start=1):
             head, *commands = step
             lines.append(f"  {number}. {self.plain(head)}")

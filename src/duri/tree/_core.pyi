@@ -22,6 +22,7 @@ __all__ = [
     "kernel",
     "rename_new",
     "seal",
+    "sha256",
 ]
 
 _Finding: TypeAlias = tuple[str, bytes, str | None, str | None]
@@ -131,6 +132,9 @@ def compare(
     total_bytes: int | None = None,
 ) -> Comparison:
     """Compare; a file larger than `total_bytes`, all sealed files' size, is not read."""
+
+def sha256(data: bytes) -> str:
+    """Return the lower-case hexadecimal SHA-256 of bytes, the interpreter lock released."""
 
 def kernel() -> str:
     """Return the name of the SHA-256 kernel in use, such as "sha-ni-x2" or "portable"."""

@@ -14,10 +14,10 @@ which need a cryptography library that a boot gate loads only when it verifies.
 
 import binascii
 import enum
-import hashlib
 
 from duri.errors import KeyringError
 from duri.limits import MAX_SECRET_BYTES
+from duri.tree.digest import sha256
 
 _KEYID_LABEL = b"duri/keyid/v1"
 _ED25519_FIELD = 2**255 - 19
@@ -88,7 +88,7 @@ def raw_public_key(algorithm: Algorithm, pem: str) -> bytes:
 def public_keyid(algorithm: Algorithm, pem: str) -> str:
     """Return the keyid of a public key: the lower-hex SHA-256 of its SubjectPublicKeyInfo."""
     raw_public_key(algorithm, pem)
-    return hashlib.sha256(_der(pem, "PUBLIC KEY")).hexdigest()
+    return sha256(_der(pem, "PUBLIC KEY"))
 
 
 def secret_keyid(secret: bytes) -> str:
