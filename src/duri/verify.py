@@ -77,6 +77,7 @@ def verify(
         raw = folder.read(location, root_fd=root_fd)
         here = circumstances.gather(
             call.settings,
+            root=call.root,
             keyring=keyring,
             signed=bool(raw.signatures()),
             now=call.now,

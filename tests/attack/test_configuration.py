@@ -9,7 +9,8 @@ from tests.conftest import RunDuri
 
 import duri
 from duri import settings
-from duri.verdict import Status
+from duri.settings import Settings
+from duri.verdict import Kind, Status
 
 CORRUPTED, CHANGED = Status.CORRUPTED, Status.POLICY_CHANGED
 
@@ -57,6 +58,53 @@ def test_planted_link_to_a_configuration_outside_the_root_is_not_believed(
     loaded = settings.load(environ={}, cwd=str(forged.root), verifying=str(forged.root))
     assert (loaded.keyring, loaded.ignored_configuration) == (None, str(link))
     run_duri("gate", cwd=forged.root, check=13)
+
+
+def test_keyring_in_the_tree_judges_nothing(forged: Release, tmp_path: Path) -> None:
+    """Whoever changes the tree would bring the keys that approve of it."""
+    planted = forged.root / "keyring.json"
+    planted.write_bytes((tmp_path / "theirs.json").read_bytes())
+    for path in (planted, tmp_path / "link.json"):
+        if path != planted:
+            path.symlink_to(planted)
+        verdict = duri.verify(forged.root, keyring=path, now=releases.NOW)
+        releases.is_refused(verdict, Status.UNVERIFIABLE, Kind.KEYRING_UNUSABLE)
+    # The twin: the same file outside judges, and sees what was planted.
+    verdict = duri.verify(forged.root, keyring=tmp_path / "theirs.json", now=releases.NOW)
+    releases.is_refused(verdict, Status.CORRUPTED, Kind.NEW, "keyring.json")
+
+
+def test_state_in_the_tree_remembers_nothing(made: Release, tmp_path: Path) -> None:
+    for place, status in ((made.root, Status.UNVERIFIABLE), (tmp_path, Status.VERIFIED)):
+        given = Settings(state=str(place / "state.json"))
+        verdict = duri.verify(made.root, keyring=made.ring, settings=given, now=releases.NOW)
+        assert verdict.status is status
+        assert (place / "state.json").exists() is (status is Status.VERIFIED)
+
+
+def test_old_release_for_any_environment_has_the_floor_of_this_one(tmp_path: Path) -> None:
+    """The floor is the place's: a release that names no environment is no way around it."""
+    ring = ring_of(new_key())
+    state = str(tmp_path / "state.json")
+    root = tmp_path / "app"
+    root.mkdir()
+    here = Settings(environment="prod", state=state)
+    for sequence, environment, status in (
+        (7, "prod", Status.VERIFIED),
+        (6, "", Status.TAMPERED),
+        (8, "", Status.VERIFIED),
+        (7, "prod", Status.TAMPERED),
+    ):
+        duri.seal(
+            root,
+            version="1",
+            product="shop",
+            environment=environment,
+            sequence=sequence,
+            keyring=ring,
+            now=releases.NOW,
+        )
+        assert duri.verify(root, keyring=ring, settings=here, now=releases.NOW).status is status
 
 
 def test_configuration_beside_the_root_is_believed(tmp_path: Path) -> None:

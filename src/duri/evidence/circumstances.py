@@ -29,6 +29,7 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
 def gather(
     settings: Settings,
     *,
+    root: str,
     keyring: Keyring | str | os.PathLike[str] | None,
     signed: bool,
     now: int,
@@ -38,6 +39,7 @@ def gather(
 
     Args:
         settings: what was said here.
+        root: what is judged: nothing in it may be what judges.
         keyring: keys, or the file that holds them; the settings' own when None.
         signed: whether the release has signature files, so that a keyring is needed.
         now: unix seconds.
@@ -45,8 +47,8 @@ def gather(
     """
     found = _notes(settings)
     lenient = settings.mode == "lenient" and not settings.is_production
-    keys = _keyring(settings, keyring, found, needed=signed or not lenient, now=now)
-    seen, permission = _memory(settings, found)
+    keys = _keyring(settings, root, keyring, found, needed=signed or not lenient, now=now)
+    seen, permission = _memory(settings, root, found)
     if witness.clock_behind(seen, now):
         found.append(
             Finding(
@@ -103,6 +105,7 @@ def _notes(settings: Settings) -> list[Finding]:
 
 def _keyring(
     settings: Settings,
+    root: str,
     named: Keyring | str | os.PathLike[str] | None,
     found: list[Finding],
     *,
@@ -111,6 +114,8 @@ def _keyring(
 ) -> Keyring | None:
     """Return the keyring; without one nothing signed can be judged."""
     try:
+        if not isinstance(named, Keyring):
+            _refuse_inside(root, anchor.file_named(named, settings=settings), "the keyring")
         loaded = anchor.load(named, settings=settings, now=now)
     except DuriError as error:
         found.append(findings.unverifiable(Kind.KEYRING_UNUSABLE, error))
@@ -130,14 +135,38 @@ def _keyring(
     return loaded.keyring
 
 
-def _memory(settings: Settings, found: list[Finding]) -> tuple[witness.Witness, bytes | None]:
+def _memory(
+    settings: Settings, root: str, found: list[Finding]
+) -> tuple[witness.Witness, bytes | None]:
     try:
+        _refuse_inside(root, settings.state, "the verifier's state")
         seen = witness.Witness() if settings.state is None else witness.read(settings.state)
         path = settings.authorization
         return seen, None if path is None else _permission(path)
     except UnverifiableError as error:
         found.append(findings.unverifiable(Kind.STATE_UNUSABLE, error))
         return witness.Witness(), None
+
+
+def _refuse_inside(root: str, path: str | None, what: str) -> None:
+    """Refuse a file of the tree that is judged: whoever can change the tree could change it too.
+
+    What is mounted below the root is no part of the tree, so a secret mounted there is none.
+    """
+    if path is None:
+        return
+    outer = os.path.realpath(root).rstrip("/") + "/"
+    inner = os.path.realpath(path)
+    try:
+        same_mount = os.stat(os.path.dirname(inner)).st_dev == os.stat(root).st_dev
+    except OSError:
+        return  # it is not there; whoever reads it says so
+    if same_mount and inner.startswith(outer):
+        raise UnverifiableError(
+            f"{what} lies inside the tree that it judges",
+            where=path,
+            todo="Move it out of the root, or mount it there",
+        )
 
 
 def _permission(path: str) -> bytes:
