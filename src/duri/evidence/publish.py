@@ -17,6 +17,7 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator, Mapping
 
+from duri import atomic
 from duri.errors import PublishError, UsageError
 from duri.evidence.folder import KNOWN_NAMES
 from duri.evidence.release import SIGNATURES
@@ -156,11 +157,7 @@ def _write_files(folder: int, files: Mapping[str, bytes]) -> None:
 def _write_file(folder: int, name: str, data: bytes) -> None:
     file = os.open(name, _CREATE, 0o644, dir_fd=folder)
     try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(file, rest) :]
-        os.fchmod(file, 0o644)
-        os.fsync(file)
+        atomic.fill(file, data, mode=0o644)
     finally:
         os.close(file)
 
@@ -180,8 +177,8 @@ def _swap_in(staging: str, path: str, files: Mapping[str, bytes]) -> None:
         _replace(staging, path, files)
         return
     try:
-        _sync_folder(os.path.dirname(path))
-        _sync_folder(os.path.dirname(staging))
+        atomic.sync_folder(os.path.dirname(path))
+        atomic.sync_folder(os.path.dirname(staging))
     except OSError:
         swap_back(other, one)
         raise
@@ -193,7 +190,7 @@ def _replace(staging: str, path: str, files: Mapping[str, bytes]) -> None:
         os.rename(staging, path)
     except OSError:
         _replace_one_by_one(path, files)
-    _sync_folder(os.path.dirname(path))
+    atomic.sync_folder(os.path.dirname(path))
 
 
 def _replace_one_by_one(path: str, files: Mapping[str, bytes]) -> None:
@@ -252,11 +249,3 @@ def _clear_leftovers(place: str) -> None:
             digits = name.removeprefix(_MARK)
             if digits != name and len(digits) == _DIGITS and _HEX.issuperset(digits):
                 _clear(os.path.join(place, name))
-
-
-def _sync_folder(path: str) -> None:
-    folder = os.open(path, _FOLDER)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from duri import atomic
 from duri.errors import MalformedError, UnverifiableError
 from duri.evidence import canonical
 from duri.limits import CLOCK_SKEW_SECONDS, MAX_WITNESS_BYTES
@@ -94,7 +95,7 @@ def record(path: str, *, product: str, environment: str, sequence: int, now: int
                 before, product=product, environment=environment, sequence=sequence, now=now
             )
             if after != before:
-                _replace(path, canonical.encode(after))
+                atomic.replace(path, canonical.encode(after), mode=0o600)
     except OSError as error:
         raise _unusable(path, str(error)) from error
 
@@ -109,24 +110,6 @@ def _locked(path: str) -> Iterator[None]:
         yield
     finally:
         os.close(file)
-
-
-def _replace(path: str, data: bytes) -> None:
-    temporary = f"{path}.new"
-    file = os.open(temporary, _CREATE | os.O_TRUNC, 0o600)
-    try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(file, rest) :]
-        os.fsync(file)
-    finally:
-        os.close(file)
-    os.rename(temporary, path)
-    folder = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _unusable(path: str, got: str) -> UnverifiableError:

@@ -16,6 +16,7 @@ import fcntl
 import os
 from collections.abc import Callable
 
+from duri import atomic
 from duri.errors import PublishError, UsageError
 from duri.evidence.keys.keyring import Keyring, write
 from duri.evidence.keys.source import shown_path
@@ -56,7 +57,10 @@ def write_file(
         _clear_leftovers(at)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(temporary, flags, 0o600, dir_fd=at)
-        _fill(descriptor, write(keyring), 0o600 if keyring.holds_secret else 0o644)
+        # Held until it is closed, so that another writer knows it for a living one's.
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        atomic.fill(descriptor, write(keyring), mode=0o600 if keyring.holds_secret else 0o644)
         _publish(at, temporary, name, replace=replace)
         os.fsync(at)
     except FileExistsError as error:
@@ -71,17 +75,6 @@ def write_file(
         if descriptor >= 0:
             os.close(descriptor)
         os.close(at)
-
-
-def _fill(descriptor: int, data: bytes, mode: int) -> None:
-    # Held until it is closed, so that another writer knows it for a living one's.
-    with contextlib.suppress(OSError):
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
-    os.fchmod(descriptor, mode)
-    os.fsync(descriptor)
 
 
 def _clear_leftovers(at: int) -> None:
