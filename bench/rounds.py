@@ -112,7 +112,11 @@ def measure(
     absences: list[Absence] = []
 
     def refuse(name: str, error: RefusedError) -> None:
-        absences.append(Absence(corpus=corpus.name, contestant=name, reason=str(error), cold=cold))
+        absences.append(
+            Absence(
+                corpus=corpus.name, contestant=name, reason=_without_places(str(error)), cold=cold
+            )
+        )
 
     for contestant in contestants:
         try:
@@ -159,3 +163,8 @@ def _measurement(tally: _Tally, *, corpus: Corpus, cold: bool) -> Measurement:
 
 def _progress(corpus: str, turn: int, *, cold: bool) -> None:
     print(f"{corpus}{', cold' if cold else ''}: round {turn} done", file=sys.stderr, flush=True)
+
+
+def _without_places(reason: str) -> str:
+    """Return a reason without the folders of this machine."""
+    return reason.replace(os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + "/", "")

@@ -52,8 +52,10 @@ main() {
   case $tag in
     '' | dev | main) ;;
     *)
-      say "sealing $root as $tag"
-      "${duri[@]}" seal --version="$tag" -- "$root" || code=$?
+      # A tag may have slashes, as release/1.0; a version becomes part of file names.
+      local version=${tag//\//-}
+      say "sealing $root as $version"
+      "${duri[@]}" seal --version="$version" -- "$root" || code=$?
       if ((code != 0)); then
         finish "seal of $tag" "$code"
       fi

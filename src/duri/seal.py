@@ -116,7 +116,7 @@ def seal(
         outside = () if entry_point is None else loaded_outside(path, entry_point)
         with publish.sealing(root_fd, root=path):  # step 1
             location = folder.locate(path, settings.artifacts)
-            publish.check_target(location.path)
+            publish.check_target(location.path, root=path)
             plan = _plan(  # step 2
                 path, settings, version, sequence, keyring, root_fd, clock, parameters or {}
             )
@@ -279,12 +279,11 @@ def _files(plan: _Plan, tree: scan.Sealed, metadata: release.Metadata) -> dict[s
         release.CHECKSUMS: tree.checksums,
         release.METADATA: release.write_metadata(metadata),
     }
-    finished = plan.moment + tree.duration_ms // 1000
     files[release.PROVENANCE] = provenance.write(
         files,
         deployment_id=metadata.deployment_id,
         started_on=metadata.created_at,
-        finished_on=times.write(finished),
+        finished_on=metadata.created_at,
         parameters={"product": plan.product, "version": plan.version, **plan.parameters},
     )
     return files | signing.sign_release(files, metadata, plan.signers.keys, signed_at=plan.moment)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from duri.threshold import millionths
+from duri.times import MAX_TIME
 
 DEFAULT_THREADS = 32
 """Cold reads gain from many; warm ones lose nothing by them."""
@@ -67,7 +68,7 @@ def patterns(value: str) -> tuple[str, ...]:
 
 
 _FOREVER = 36_500
-_MAX_SEQUENCE = 2**53 - 1
+_MAX_SEQUENCE = 2**63 - 1
 
 TABLE = (
     Setting("root", "DURI_INTEGRITY_ROOT", _text, "the folder that is sealed and verified", "path"),
@@ -84,7 +85,7 @@ TABLE = (
     Setting(
         "dual_verify", "DURI_HMAC_KEY_DUAL_VERIFY", _switch, "retiring keys still count", "switch"
     ),
-    Setting("environment", "DURI_ENV", _text, "prod forces strict"),
+    Setting("environment", "DURI_ENV", str.strip, "prod forces strict"),
     Setting("product", "DURI_PRODUCT", _text, "what is released"),
     Setting("mode", "DURI_INTEGRITY_MODE", _choice("strict", "lenient"), "strict or lenient"),
     Setting(
@@ -127,7 +128,7 @@ TABLE = (
     Setting(
         "source_date_epoch",
         "SOURCE_DATE_EPOCH",
-        _whole(0, _MAX_SEQUENCE),
+        _whole(0, MAX_TIME),
         "the time a seal says it was made",
     ),
 )

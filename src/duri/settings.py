@@ -9,11 +9,14 @@ Leaves to others: what a setting means. None is "nothing was said", which differ
 """
 
 import os
+import stat
 from collections.abc import Mapping
 
 import msgspec
 
+from duri.containment import passes_through
 from duri.errors import UsageError
+from duri.limits import MAX_CONFIGURATION_BYTES
 from duri.setting import DEFAULT_THREADS, TABLE, Setting
 
 CONFIGURATION = "duri.toml"
@@ -28,6 +31,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         excludes: ignore patterns from DURI_INTEGRITY_EXCLUDES.
         minimum_sequence: the floor below which a release is refused.
         state: file in which a verifier keeps the highest sequence and latest time it has seen.
+        production: whether any source said prod, so that no other can unsay it.
         sources: name of a setting -> "flag", "DURI_…", "duri.toml" or "default".
         configuration: the `duri.toml` that was read.
         ignored_configuration: a `duri.toml` that was not believed.
@@ -59,6 +63,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_format: str = "text"
     gate_environment: str = "scrub"
     source_date_epoch: int | None = None
+    production: bool = False
     sources: dict[str, str] = {}
     configuration: str | None = None
     ignored_configuration: str | None = None
@@ -66,7 +71,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_production(self) -> bool:
         """Whether the rules of production hold: strict, no key from the environment."""
-        return (self.environment or "").lower() in PRODUCTION
+        return self.production or _says_production(self.environment)
 
     def __repr__(self) -> str:
         """Never show a key."""
@@ -100,27 +105,31 @@ def load(
     """
     environ = os.environ if environ is None else environ
     values: dict[str, object] = {}
+    production: bool = False
     sources: dict[str, str] = {}
     named = configuration or environ.get("DURI_CONFIG") or None
     path = named or (os.path.join(cwd, CONFIGURATION) if cwd else CONFIGURATION)
     ignored = None
     if named is None and not os.path.isfile(path):
         path = ""
-    elif named is None and verifying is not None and _lies_inside(path, verifying):
+    elif named is None and verifying is not None and passes_through(path, verifying):
         path, ignored = "", path
     if path:
         _take_configuration(path, values, sources)
+    production = _says_production(values.get("environment"))
     for setting in TABLE:
         text = environ.get(setting.variable) if setting.variable else None
         if text:
             values[setting.name] = _parsed(setting, text, where=setting.variable)
             sources[setting.name] = setting.variable
+    production = production or _says_production(values.get("environment"))
     for name, value in (flags or {}).items():
         if name in _BY_NAME and value is not None and value != ():
             values[name] = value
             sources[name] = "flag"
     return Settings(
         **values,  # type: ignore[arg-type] # each value was parsed by its row of the table
+        production=production,
         sources=sources,
         configuration=path or None,
         ignored_configuration=ignored,
@@ -177,9 +186,8 @@ def _take_configuration(path: str, values: dict[str, object], sources: dict[str,
     import tomllib
 
     try:
-        with open(path, "rb") as file:
-            document = tomllib.load(file)
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        document = tomllib.loads(_read(path).decode())
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError("the configuration cannot be read", where=path, got=str(error)) from error
     for name, value in document.items():
         setting = _BY_NAME.get(name)
@@ -188,6 +196,17 @@ def _take_configuration(path: str, values: dict[str, object], sources: dict[str,
             raise UsageError(f"no setting named {name!r}", where=path, expected=f"one of: {known}")
         values[name] = _from_toml(setting, value, path)
         sources[name] = CONFIGURATION
+
+
+def _read(path: str) -> bytes:
+    """Return what is in a file, bounded, and without waiting for a FIFO's writer."""
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise UsageError("the configuration is not a regular file", where=path)
+        return os.read(file, MAX_CONFIGURATION_BYTES)
+    finally:
+        os.close(file)
 
 
 def _from_toml(setting: Setting, value: object, path: str) -> object:
@@ -210,8 +229,5 @@ def _from_toml(setting: Setting, value: object, path: str) -> object:
     return _parsed(setting, text, where=where)
 
 
-def _lies_inside(path: str, root: str) -> bool:
-    """Return whether a file is in the tree: itself, or the link that leads to it."""
-    outer = os.path.realpath(root).rstrip("/") + "/"
-    folder = os.path.realpath(os.path.dirname(os.path.abspath(path)))
-    return any((one + "/").startswith(outer) for one in (folder, os.path.realpath(path)))
+def _says_production(environment: object) -> bool:
+    return isinstance(environment, str) and environment.strip().lower() in PRODUCTION

@@ -97,6 +97,7 @@ class Kind(enum.StrEnum):
     UNSIGNED = "unsigned"
     KEY_OVERDUE = "key_overdue"
     CONFIGURATION_IGNORED = "configuration_ignored"
+    KEYRING_WEAK = "keyring_weak"
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

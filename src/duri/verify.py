@@ -73,7 +73,10 @@ def verify(
         return call.verdict([findings.unverifiable(Kind.ROOT_UNUSABLE, error)])
     try:
         place = call.settings.artifacts if artifacts is None else os.fspath(artifacts)
-        location = folder.locate(call.root, place)
+        try:
+            location = folder.locate(call.root, place)
+        except UsageError as error:
+            return call.verdict([findings.unverifiable(Kind.ARTIFACTS_MISSING, error)])
         raw = folder.read(location, root_fd=root_fd)
         here = circumstances.gather(
             call.settings,

@@ -6,8 +6,8 @@ Guarantees:
    process whose settings change.
 2. Every answer is `duri.verify`'s; nothing of the evidence is returned before a signature vouched
    for it.
-3. `create_provenance` seals again only what is verified, so that describing a build never blesses a
-   change that was made since it was sealed.
+3. `create_provenance` signs anew only what is verified, and seals nothing again, so that describing
+   a build never blesses a change or another policy.
 
 Left to `duri`: everything else. Lists hold paths as `os.fsdecode` gives them, so `os.fsencode`
 gives the exact name back.
@@ -21,7 +21,8 @@ import msgspec
 
 from duri import settings, times
 from duri.errors import UsageError
-from duri.evidence import findings, release
+from duri.evidence import anchor, findings, release, signing
+from duri.evidence.countersignature import describe_build
 from duri.evidence.folder import locate
 from duri.report.kinds import MEANINGS, Group
 from duri.seal import Seal, seal
@@ -88,8 +89,8 @@ class DeploymentIntegrity:
     def create_provenance(self, build_info: Mapping[str, object]) -> dict[str, object]:
         """Put what is known of the build into the release's provenance, and return that.
 
-        The provenance is among what is signed, so the release is sealed again, under the same
-        version and sequence.
+        The provenance is among what is signed, so the release is signed anew; what was sealed, and
+        under which policy, stays as it is.
 
         Args:
             build_info: JSON values, such as a commit and a build's address; nothing secret.
@@ -106,18 +107,26 @@ class DeploymentIntegrity:
                 got=verdict.status.value,
                 todo="Seal it first: create_deployment_metadata(version).",
             )
-        sealed = seal(
+        found = self._settings(verdict.root)
+        now = int(time.time())
+        loaded = anchor.load(None, settings=found, now=now) if verdict.signatures else None
+        signers = signing.Signers()
+        if loaded is not None:
+            signers = signing.choose(
+                loaded.keyring,
+                now=now,
+                dual_verify=found.dual_verify,
+                period_days=found.rotation_period_days,
+            )
+        written = describe_build(
             verdict.root,
-            version=verdict.version,
-            product=verdict.product,
-            environment=verdict.environment,
-            sequence=verdict.sequence,
-            algorithm=verdict.hash_algorithm,
-            settings=settings.load(flags=self._flags),
-            parameters=_json(build_info),
+            _json(build_info),
+            keyring=None if loaded is None else loaded.keyring,
+            signers=signers,
+            now=now,
+            artifacts=found.artifacts,
         )
-        with open(os.path.join(sealed.artifacts, release.PROVENANCE), "rb") as file:
-            return msgspec.json.decode(file.read(), type=dict[str, object])
+        return msgspec.json.decode(written, type=dict[str, object])
 
     def verify_provenance(self) -> dict[str, object]:
         """Verify the release and say whether its provenance is authentic and about it.
@@ -171,12 +180,14 @@ class DeploymentIntegrity:
         try:
             root = self._root()
             return verify(root, settings=self._settings(root))
-        except UsageError as error:
+        except (UsageError, FileNotFoundError) as error:
+            # A working folder that was deleted has no name either.
+            wrong = error if isinstance(error, UsageError) else UsageError(str(error))
             return Verdict(
                 status=Status.UNVERIFIABLE,
-                root=os.getcwd(),
+                root=os.curdir,
                 checked_at=times.write(int(time.time())),
-                findings=(findings.unverifiable(Kind.SETTING_UNUSABLE, error),),
+                findings=(findings.unverifiable(Kind.SETTING_UNUSABLE, wrong),),
             )
 
 

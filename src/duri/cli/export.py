@@ -1,5 +1,7 @@
 """`duri export`: write a release's checksums for other tools."""
 
+import os
+
 import click
 
 from duri.cli import judgement, options, output
@@ -19,14 +21,19 @@ def command(*, shape: str | None, **flags: object) -> int:
     """
     from duri.evidence import folder, release
     from duri.tree import scan
+    from duri.verdict import Kind
 
     if shape is None:
         raise UsageError("no format was named", expected="--sha256sum, --sha512sum or --b3sum")
     root, settings = judgement.load_believing(flags)
     root_fd = scan.open_root(root)
-    found = folder.read(folder.locate(root, settings.artifacts), root_fd=root_fd)
+    try:
+        found = folder.read(folder.locate(root, settings.artifacts), root_fd=root_fd)
+    finally:
+        os.close(root_fd)
     if release.CHECKSUMS not in found.files or release.METADATA not in found.files:
-        problem = found.problems[0]
+        # What is missing or unreadable, not what lies about besides.
+        problem = min(found.problems, key=lambda one: one.kind is Kind.ARTIFACT_UNEXPECTED)
         raise UnverifiableError(
             problem.detail, where=(problem.path or b"").decode("utf-8", "replace")
         )

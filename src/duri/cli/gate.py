@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from duri.cli import isolation, judgement
-from duri.cli.ending import say, write_error
+from duri.cli.ending import write_error
 from duri.cli.table import JUDGING, Option
 from duri.errors import UsageError
 
@@ -41,6 +41,9 @@ def run(values: Mapping[str, object], program: Sequence[str] = ()) -> int:
     write = lines.as_text if settings.log_format == "text" else lines.as_json
     foreign = f"the environment brings in code from outside the root: {', '.join(start.foreign)}"
     reason = foreign if refused else None
+    if passed and start.foreign and program:
+        did = "passed on" if settings.gate_environment == "keep" else "removed"
+        reason = f"{did}, as they name code outside the root: {', '.join(start.foreign)}"
     write_error(
         write(verdict, event=event, reason=reason, code=UsageError.exit_code if refused else 0)
     )
@@ -48,9 +51,6 @@ def run(values: Mapping[str, object], program: Sequence[str] = ()) -> int:
         return verdict.exit_code
     if refused:
         raise UsageError(foreign, todo="Unset these, or choose --environment-policy scrub")
-    if start.foreign and program:
-        did = "passed on" if settings.gate_environment == "keep" else "removed"
-        say(f"duri: {did}, as they name code outside the root: {', '.join(start.foreign)}")
     return _become(program, start.environment) if program else 0
 
 

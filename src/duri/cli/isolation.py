@@ -16,7 +16,16 @@ from collections.abc import Sequence
 from duri.settings import inherited_environment
 
 SET_ASIDE = "DURI_SET_ASIDE_"
-_LOADER = ("LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH", "GCONV_PATH")
+_LOADER = (
+    "GCONV_PATH",
+    "GLIBC_TUNABLES",
+    "LD_AUDIT",
+    "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
+    "OPENSSL_CONF",
+    "OPENSSL_ENGINES",
+    "OPENSSL_MODULES",
+)
 
 
 def reenter(arguments: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from duri.cli import judgement, output, progress
 from duri.cli.table import ALGORITHM, JUDGING, MODE, QUIET, Option
+from duri.verdict import Verdict
 
 OPTIONS = (
     *JUDGING,
@@ -30,6 +31,14 @@ def run(values: Mapping[str, object], program: Sequence[str] = ()) -> int:
     from_archive = bool(values["from_archive"])
     with progress.shown("verifying", quiet=bool(values["quiet"])) as counters:
         verdict = verify(root, settings=settings, from_archive=from_archive, progress=counters)
+    try:
+        _write(root, verdict, values)
+    except OSError:
+        return verdict.exit_code or 1  # the answer stands, though nobody could read it
+    return verdict.exit_code
+
+
+def _write(root: str, verdict: Verdict, values: Mapping[str, object]) -> None:
     if values["as_json"] or values["shape"] == "json":
         from duri.report import document
 
@@ -47,4 +56,3 @@ def run(values: Mapping[str, object], program: Sequence[str] = ()) -> int:
         again = judgement.again(root, values) if verdict.exit_code else None
         shown = text.render(verdict, look=look, show_all=bool(values["show_all"]), again=again)
         output.raw(shown.encode("utf-8", "backslashreplace"))
-    return verdict.exit_code

@@ -9,6 +9,7 @@ import os
 import msgspec
 
 from duri import times
+from duri.containment import passes_through
 from duri.errors import DuriError, UnverifiableError
 from duri.evidence import anchor, findings, release, witness
 from duri.evidence.expectation import Expected
@@ -131,7 +132,7 @@ def _keyring(
             )
             found.append(findings.unverifiable(Kind.KEYRING_UNUSABLE, absent))
         return None
-    found += [findings.note(warning) for warning in loaded.warnings]
+    found += [findings.note(warning, kind=Kind.KEYRING_WEAK) for warning in loaded.warnings]
     return loaded.keyring
 
 
@@ -149,23 +150,12 @@ def _memory(
 
 
 def _refuse_inside(root: str, path: str | None, what: str) -> None:
-    """Refuse a file of the tree that is judged: whoever can change the tree could change it too.
-
-    What is mounted below the root is no part of the tree, so a secret mounted there is none.
-    """
-    if path is None:
-        return
-    outer = os.path.realpath(root).rstrip("/") + "/"
-    inner = os.path.realpath(path)
-    try:
-        same_mount = os.stat(os.path.dirname(inner)).st_dev == os.stat(root).st_dev
-    except OSError:
-        return  # it is not there; whoever reads it says so
-    if same_mount and inner.startswith(outer):
+    """Refuse a file of the tree that is judged, and one that a link in the tree leads to."""
+    if path is not None and passes_through(path, root):
         raise UnverifiableError(
-            f"{what} lies inside the tree that it judges",
+            f"{what} lies inside the tree that it judges, or is reached through it",
             where=path,
-            todo="Move it out of the root, or mount it there",
+            todo="Move it out of the root",
         )
 
 

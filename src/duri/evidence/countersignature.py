@@ -7,16 +7,17 @@ permission to go back names one release by the digest of its metadata, and expir
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from duri import times
-from duri.errors import PublishError, UnverifiableError
+from duri import atomic, times
+from duri.errors import PublishError, UnverifiableError, UsageError
 from duri.evidence import (
     authenticity,
     expectation,
     folder,
+    provenance,
     publish,
     release,
     signing,
@@ -36,6 +37,7 @@ class Countersigned(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Authentic(msgspec.Struct, frozen=True, kw_only=True):
+    root: str
     location: folder.Location
     raw: folder.Artifacts
     metadata: release.Metadata | release.OlderMetadata
@@ -68,10 +70,58 @@ def countersign(
         added = after.signatures[len(before.signatures) :]
         if added:
             files = found.raw.content() | dict.fromkeys(found.raw.signatures(), dsse.write(after))
-            publish.publish(found.location.path, files, root=path)
+            publish.publish(found.location.path, files, root=found.root)
     return Countersigned(
         deployment_id=found.metadata.deployment_id, keyids=tuple(one.keyid for one in added)
     )
+
+
+def describe_build(
+    path: str,
+    parameters: Mapping[str, object],
+    *,
+    keyring: Keyring | None,
+    signers: signing.Signers,
+    now: int,
+    artifacts: str | None = None,
+) -> bytes:
+    """Put what the builder was asked for into a release's provenance, and sign the release anew.
+
+    Neither the tree nor the metadata is touched, so describing a build blesses no change.
+
+    Args:
+        path: the root of the release.
+        parameters: SLSA external parameters; nothing secret.
+        keyring: what the release must be authentic under; None for an unsigned one.
+        signers: the keys that sign now; none for an unsigned release.
+        now: unix seconds.
+        artifacts: the artifacts folder where it is not under the root.
+
+    Returns:
+        The bytes of the new `provenance.json`.
+
+    Raises:
+        UnverifiableError: the release's evidence is not authentic, or cannot be judged.
+        PublishError: it could not be written.
+    """
+    with _authentic(path, keyring=keyring, now=now, artifacts=artifacts) as found:
+        metadata = found.metadata
+        if not isinstance(metadata, release.Metadata):
+            raise UnverifiableError("the release is of an older schema; seal it again", where=path)
+        files = {
+            name: data for name, data in found.raw.content().items() if name != release.PROVENANCE
+        }
+        written = provenance.write(
+            files,
+            deployment_id=metadata.deployment_id,
+            started_on=metadata.created_at,
+            finished_on=metadata.created_at,
+            parameters={"product": metadata.product, "version": metadata.version, **parameters},
+        )
+        files[release.PROVENANCE] = written
+        files |= signing.sign_release(files, metadata, signers.keys, signed_at=now)
+        publish.publish(found.location.path, files, root=found.root)
+    return written
 
 
 def authorize_rollback(
@@ -118,9 +168,10 @@ def authorize_rollback(
                 expires_at=times.write(now + seconds),
             ),
         )
+    if os.path.lexists(out):
+        raise UsageError("there is a file already", where=out, expected="a new file")
     try:
-        with open(out, "xb") as file:
-            file.write(dsse.write(signing.sign(payload, signers.keys)))
+        atomic.replace(out, dsse.write(signing.sign(payload, signers.keys)), mode=0o644)
     except OSError as error:
         raise PublishError("the permission cannot be written", where=out, got=str(error)) from error
     return about.deployment_id
@@ -128,9 +179,11 @@ def authorize_rollback(
 
 @contextlib.contextmanager
 def _authentic(
-    path: str, *, keyring: Keyring, now: int, artifacts: str | None
+    path: str, *, keyring: Keyring | None, now: int, artifacts: str | None
 ) -> Iterator[_Authentic]:
     """Hold a release and give its evidence, once that was found authentic."""
+    if artifacts is None and os.path.basename(os.path.abspath(path)) == folder.DEFAULT_NAME:
+        path = os.path.dirname(os.path.abspath(path))  # its root holds the lock
     is_folder = artifacts is None and os.path.isfile(os.path.join(path, release.CHECKSUMS))
     location = folder.locate(path, path if is_folder else artifacts)
     root_fd = open_root(path)
@@ -138,7 +191,9 @@ def _authentic(
         with publish.sealing(root_fd, root=path):
             raw = folder.read(location, root_fd=root_fd)
             evidence = authenticity.judge(
-                raw, keyring, expectation.Expected(now=now, from_archive=True)
+                raw,
+                keyring,
+                expectation.Expected(now=now, from_archive=True, allow_unsigned=keyring is None),
             )
             failing = [one for one in evidence.findings if one.status is not Status.VERIFIED]
             if failing or evidence.metadata is None:
@@ -147,6 +202,6 @@ def _authentic(
                     where=path,
                     got=failing[0].detail if failing else "no signature",
                 )
-            yield _Authentic(location=location, raw=raw, metadata=evidence.metadata)
+            yield _Authentic(root=path, location=location, raw=raw, metadata=evidence.metadata)
     finally:
         os.close(root_fd)

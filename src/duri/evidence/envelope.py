@@ -66,7 +66,18 @@ def pae(payload_type: str, payload: bytes) -> bytes:
 
 
 def write(envelope: Envelope) -> bytes:
-    """Return the envelope as a canonical document."""
+    """Return the envelope as a canonical document.
+
+    Raises:
+        UsageError: it has more signatures than a verifier reads.
+    """
+    if len(envelope.signatures) > MAX_SIGNATURES:
+        raise UsageError(
+            "too many keys sign",
+            expected=f"at most {MAX_SIGNATURES} signatures",
+            got=str(len(envelope.signatures)),
+            todo="Retire the old keys: duri keys retire",
+        )
     return canonical.encode(
         _Document(
             payload=_encode(envelope.payload),

@@ -50,6 +50,6 @@ def unverifiable(kind: Kind, error: DuriError) -> Finding:
     )
 
 
-def note(sentence: str) -> Finding:
+def note(sentence: str, *, kind: Kind = Kind.CONFIGURATION_IGNORED) -> Finding:
     """Return a finding that never fails: something here is not as its owner may think."""
-    return Finding(kind=Kind.CONFIGURATION_IGNORED, status=Status.VERIFIED, detail=sentence)
+    return Finding(kind=kind, status=Status.VERIFIED, detail=sentence)

@@ -13,6 +13,7 @@ import stat
 
 import msgspec
 
+from duri.errors import UsageError
 from duri.evidence.release import (
     CHECKSUMS,
     METADATA,
@@ -34,14 +35,14 @@ from duri.verdict import Finding, Kind, Status
 
 DEFAULT_NAME = ".duri"
 
-_LIMITS = {
+LIMITS = {
     CHECKSUMS: MAX_CHECKSUMS_BYTES,
     METADATA: MAX_METADATA_BYTES,
     PROVENANCE: MAX_PROVENANCE_BYTES,
     **dict.fromkeys(SBOM_FORMATS, MAX_SBOM_BYTES),
     **dict.fromkeys(SIGNATURES, MAX_SIGNATURE_BYTES),
 }
-KNOWN_NAMES = frozenset(_LIMITS)
+KNOWN_NAMES = frozenset(LIMITS)
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _FOLDER = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY
 _BLOCK_BYTES = 64 * 1024
@@ -84,6 +85,8 @@ class Location(msgspec.Struct, frozen=True, kw_only=True):
 
 def locate(root: str, artifacts: str | None) -> Location:
     """Return where a root's artifacts lie."""
+    if artifacts is not None and "\0" in artifacts:
+        raise UsageError("not a path", where="the artifacts folder", got="a NUL in it")
     if artifacts is None:
         return Location(
             path=os.path.join(root, DEFAULT_NAME), inside=DEFAULT_NAME.encode(), is_default=True
@@ -139,7 +142,7 @@ def _read_folder(folder: int, location: Location) -> Artifacts:
 
 
 def _read_file(folder: int, name: str) -> bytes | Finding:
-    limit = _LIMITS[name]
+    limit = LIMITS[name]
     try:
         file = os.open(name, _READ, dir_fd=folder)
     except OSError as error:

@@ -18,8 +18,8 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 
 from duri import atomic
-from duri.errors import PublishError, UsageError
-from duri.evidence.folder import KNOWN_NAMES
+from duri.errors import PublishError, SealRefusedError, UsageError
+from duri.evidence.folder import KNOWN_NAMES, LIMITS
 from duri.evidence.release import SIGNATURES
 from duri.tree.exchange import exchange, rename_new
 
@@ -52,7 +52,7 @@ def sealing(root_fd: int, *, root: str) -> Iterator[None]:
         fcntl.flock(root_fd, fcntl.LOCK_UN)
 
 
-def check_target(path: str) -> None:
+def check_target(path: str, *, root: str) -> None:
     """Refuse to replace a folder that holds anything but artifacts, such as a mistyped one.
 
     What a killed sealing left beside it is cleared here, before the tree is read: where it lies
@@ -63,6 +63,8 @@ def check_target(path: str) -> None:
     """
     if os.path.islink(path):
         raise UsageError("the artifacts folder is a symbolic link", where=path)
+    if (os.path.realpath(root) + "/").startswith(os.path.realpath(path).rstrip("/") + "/"):
+        raise UsageError("the artifacts folder holds the root itself", where=path)
     _clear_leftovers(os.path.dirname(os.path.realpath(path)))
     try:
         names = sorted(os.listdir(path))
@@ -91,6 +93,14 @@ def publish(path: str, files: Mapping[str, bytes], *, root: str) -> None:
     Raises:
         PublishError: it could not be written; what was there before is untouched.
     """
+    for name, data in files.items():
+        if len(data) > LIMITS[name]:
+            raise SealRefusedError(
+                "an artifact would be larger than a verifier reads",
+                where=name,
+                expected=f"at most {LIMITS[name]} bytes",
+                got=f"{len(data)} bytes",
+            )
     path, root = os.path.realpath(path), os.path.realpath(root)
     try:
         staging, folder = _make_staging(path, root)

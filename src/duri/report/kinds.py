@@ -166,6 +166,9 @@ MEANINGS: dict[Kind, Meaning] = {
     Kind.CONFIGURATION_IGNORED: Meaning(
         Group.NOTES, "setting not obeyed", "A setting would loosen the sealed policy."
     ),
+    Kind.KEYRING_WEAK: Meaning(
+        Group.NOTES, "weak key handling", "The keys are kept in a way that prod refuses."
+    ),
 }
 
 

@@ -100,6 +100,9 @@ class _Page:
         lines = [self.headline(), f"{self.release()}; {self.timing()}"]
         if notes and self.show_all:
             return [*lines, *self.group(Group.NOTES, notes)]
+        weak = [note for note in notes if note.kind is Kind.KEYRING_WEAK]
+        lines += [f"Warning: {self.plain(note.detail)}" for note in weak]
+        notes = [note for note in notes if note.kind is not Kind.KEYRING_WEAK]
         if notes:
             counts: dict[str, int] = {}
             for note in notes:

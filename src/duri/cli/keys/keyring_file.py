@@ -31,6 +31,8 @@ def load(named: str | None, *, now: int) -> Loaded:
     loaded = anchor.load(named, settings=settings.load(), now=now)
     if loaded is None:
         raise KeyringError("no keyring was named", expected="--keyring or DURI_KEYRING")
+    for key in loaded.keyring.keys:
+        local.check_material(key)
     return loaded
 
 
@@ -42,7 +44,12 @@ def change(named: str | None, step: Callable[[Keyring], Keyring], *, now: int) -
         raise KeyringError(
             "no keyring file was named", expected="--keyring or DURI_KEYRING, a file to change"
         )
-    folder = os.open(os.path.dirname(os.path.realpath(path)), os.O_RDONLY | os.O_CLOEXEC)
+    # Through a link the file itself is changed: others read it by its own name.
+    path = os.path.realpath(path)
+    try:
+        folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise KeyringError("the key file is missing", where=path, got=str(error)) from error
     try:
         # Two steps at once would lose one of them; a lost revocation is the worst of these.
         fcntl.flock(folder, fcntl.LOCK_EX)

@@ -7,7 +7,7 @@ is removed by the next one in that folder.
 
 A keyring with secret material gets mode 0600, a public one 0644: verifiers run as other users.
 
-Leaves to others: two commands that change one keyring at the same time; the later one wins.
+Leaves to others: a lock for whoever reads, changes and writes (`duri.cli.keys.keyring_file`).
 """
 
 import contextlib
