@@ -25,8 +25,15 @@ const ARENA: usize = 256 * 1024;
 const SMALL: usize = 64 * 1024;
 /// What one read of a large file asks for; more measured no faster.
 const CHUNK: usize = 128 * 1024;
+/// A larger file becomes a task of its own, so that the few that make up a folder share the threads.
+const HEAVY: u64 = 4 * 1024 * 1024;
 /// How often a file that changes while it is read is read.
 const ATTEMPTS: usize = 3;
+
+/// Say whether a file is worth a task of its own.
+pub(crate) fn is_heavy(stat: &Stat) -> bool {
+    u64::try_from(stat.st_size).is_ok_and(|size| size > HEAVY)
+}
 
 /// What reading a file gave.
 #[derive(Debug, PartialEq, Eq)]

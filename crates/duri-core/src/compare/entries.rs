@@ -57,7 +57,7 @@ impl Worker<'_> {
             queue.push(tasks);
         }
         if inline {
-            self.files(folder, &jobs);
+            self.files(folder, &jobs, queue);
         }
         visible
     }

@@ -5,53 +5,72 @@
 //! digest. Small files are read at once and hashed together later, see `hasher`.
 
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use rustix::fs::{Stat, fstat};
 use rustix::io::Errno;
 
-use super::worker::{Job, Worker};
+use super::worker::{Job, Task, Worker};
 use crate::expected::{Expected, What};
 use crate::finding::{Finding, Kind, hex};
 use crate::folder::Folder;
 use crate::hard_links::Name;
-use crate::hasher::Content;
+use crate::hasher::{Content, is_heavy};
 use crate::open::{Refusal, Type, stat_entry};
+use crate::pool::Queue;
 use crate::scan::{capability_of, mode_of};
 
 /// In a token, beside the index in the table: nothing was found about the file so far.
 const CLEAN: u64 = 1 << 32;
 
 impl Worker<'_> {
-    pub(crate) fn files(&mut self, folder: &Folder, jobs: &[Job]) {
+    pub(crate) fn files(&mut self, folder: &Arc<Folder>, jobs: &[Job], queue: &Queue<'_, Task>) {
+        let alone = jobs.len() == 1;
+        let mut heavy = Vec::new();
         for job in jobs {
             if self.shared.scan.stop.load(Ordering::Relaxed) {
                 return;
             }
-            self.file(folder, *job);
+            match self.opened(folder, *job) {
+                Some((_, stat)) if !alone && is_heavy(&stat) => heavy.push(*job),
+                Some((fd, stat)) => self.file(folder, *job, &fd, stat),
+                None => {}
+            }
         }
-        self.shared.scan.request.progress.add_files(jobs.len() as u64);
+        self.shared.scan.request.progress.add_files((jobs.len() - heavy.len()) as u64);
         self.hasher.publish();
+        queue.push(
+            heavy
+                .into_iter()
+                .map(|job| Task::Files { folder: Arc::clone(folder), jobs: vec![job] }),
+        );
     }
 
-    fn file(&mut self, folder: &Folder, Job { entry, sealed }: Job) {
-        let path = || folder.path(entry);
+    /// Open what must be a regular file; what it is instead is a finding.
+    fn opened(&mut self, folder: &Folder, Job { entry, sealed }: Job) -> Option<(OwnedFd, Stat)> {
         let fd = match self.shared.scan.opener.file(&folder.fd, folder.name(entry), false) {
             Ok(fd) => fd,
-            Err(refusal) => return self.not_opened(folder, entry, sealed, refusal),
+            Err(refusal) => {
+                self.not_opened(folder, entry, sealed, refusal);
+                return None;
+            }
         };
-        let stat = match fstat(&fd) {
-            Ok(stat) => stat,
-            Err(errno) => return self.findings.push(Finding::of_errno(errno, path())),
-        };
-        if Type::of(&stat) != Type::File {
-            return self.replaced(path(), What::File, Type::of(&stat));
+        match fstat(&fd) {
+            Ok(stat) if Type::of(&stat) == Type::File => return Some((fd, stat)),
+            Ok(stat) => self.replaced(folder.path(entry), What::File, Type::of(&stat)),
+            Err(errno) => self.findings.push(Finding::of_errno(errno, folder.path(entry))),
         }
+        None
+    }
+
+    fn file(&mut self, folder: &Folder, Job { entry, sealed }: Job, fd: &OwnedFd, stat: Stat) {
+        let path = || folder.path(entry);
         let before = self.findings.len();
-        self.judge_file(&fd, &stat, sealed, &path);
+        self.judge_file(fd, &stat, sealed, &path);
         let clean = self.findings.len() == before;
         self.names.extend(Name::of(&stat, Some(sealed.into())));
-        if let Err(errno) = self.content(&fd, stat, sealed, clean) {
+        if let Err(errno) = self.content(fd, stat, sealed, clean) {
             self.findings.push(Finding::of_errno(errno, path()));
         }
     }

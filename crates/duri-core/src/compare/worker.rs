@@ -65,7 +65,7 @@ impl Work for Worker<'_> {
             Task::Folder { parent, entry, sealed, known } => {
                 self.folder(parent, entry, sealed, known, queue);
             }
-            Task::Files { folder, jobs } => self.files(&folder, &jobs),
+            Task::Files { folder, jobs } => self.files(&folder, &jobs, queue),
             Task::Mutable { parent, entry } => self.mutable_folder(&parent, entry, queue),
         }
     }

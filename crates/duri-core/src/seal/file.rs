@@ -4,42 +4,53 @@
 //! did not change while it was read.
 
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use rustix::fs::fstat;
+use rustix::fs::{Stat, fstat};
 use rustix::io::Errno;
 
 use super::record::Exception;
-use super::worker::{Worker, refused};
+use super::worker::{Task, Worker, refused};
 use crate::finding::{Finding, Kind};
 use crate::folder::Folder;
 use crate::hard_links::Name;
-use crate::hasher::Content;
+use crate::hasher::{Content, is_heavy};
 use crate::open::Type;
+use crate::pool::Queue;
 use crate::scan::capability_of;
 
 impl Worker<'_> {
-    pub(crate) fn files(&mut self, folder: &Folder, files: &[u32]) {
+    pub(crate) fn files(&mut self, folder: &Arc<Folder>, files: &[u32], queue: &Queue<'_, Task>) {
+        let alone = files.len() == 1;
+        let mut heavy = Vec::new();
         for entry in files {
             if self.scan.stop.load(Ordering::Relaxed) {
                 return;
             }
             let path = folder.path(*entry);
             match self.scan.opener.file(&folder.fd, folder.name(*entry), false) {
-                Ok(fd) => {
-                    if let Err(errno) = self.file(&fd, &path) {
-                        self.findings.push(Finding::of_errno(errno, path));
+                Ok(fd) => match fstat(&fd) {
+                    Ok(stat) if !alone && is_heavy(&stat) => heavy.push(*entry),
+                    stat => {
+                        if let Err(errno) = stat.and_then(|stat| self.file(&fd, stat, &path)) {
+                            self.findings.push(Finding::of_errno(errno, path));
+                        }
                     }
-                }
+                },
                 Err(refusal) => self.findings.push(refused(refusal, path)),
             }
         }
-        self.scan.request.progress.add_files(files.len() as u64);
+        self.scan.request.progress.add_files((files.len() - heavy.len()) as u64);
         self.hasher.publish();
+        queue.push(heavy.into_iter().map(|entry| Task::Files {
+            folder: Arc::clone(folder),
+            files: Arc::from([entry]),
+            range: 0..1,
+        }));
     }
 
-    fn file(&mut self, fd: &OwnedFd, path: &[u8]) -> Result<(), Errno> {
-        let stat = fstat(fd)?;
+    fn file(&mut self, fd: &OwnedFd, stat: Stat, path: &[u8]) -> Result<(), Errno> {
         if Type::of(&stat) != Type::File {
             self.findings.push(Finding::new(Kind::Changing, path.to_vec()));
             return Ok(());

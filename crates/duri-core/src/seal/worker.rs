@@ -50,7 +50,7 @@ impl Work for Worker<'_> {
         match task {
             Task::Root => self.root(queue),
             Task::Folder { parent, entry } => self.folder(parent, entry, queue),
-            Task::Files { folder, files, range } => self.files(&folder, &files[range]),
+            Task::Files { folder, files, range } => self.files(&folder, &files[range], queue),
             Task::Mutable { parent, entry } => self.mutable_folder(&parent, entry, queue),
         }
     }
@@ -181,7 +181,7 @@ impl<'a> Worker<'a> {
             if !tasks.is_empty() {
                 queue.push(tasks);
             }
-            return self.files(folder, &files);
+            return self.files(folder, &files, queue);
         }
         let files: Arc<[u32]> = files.into();
         tasks.extend((0..files.len()).step_by(BATCH).map(|start| Task::Files {
