@@ -108,15 +108,18 @@ fn compile(field: &str, patterns: &[String]) -> Result<Option<Gitignore>, Format
         if pattern.trim().trim_start_matches('!').trim_matches('/').is_empty() {
             return Err(refuse(pattern, "it names nothing"));
         }
-        builder
-            .add_line(None, &plain_braces(pattern))
-            .map_err(|error| refuse(pattern, &error.to_string()))?;
+        let Some(plain) = plain_braces(pattern) else {
+            return Err(refuse(pattern, "a backslash between brackets is read in two ways"));
+        };
+        builder.add_line(None, &plain).map_err(|error| refuse(pattern, &error.to_string()))?;
     }
     builder.build().map(Some).map_err(|error| refuse(&patterns.join(", "), &error.to_string()))
 }
 
 /// Escape braces, which are plain characters to git and alternatives to the compiler used here.
-fn plain_braces(pattern: &str) -> String {
+///
+/// None where a set holds a backslash: to git it escapes, to the compiler used here it is a member.
+fn plain_braces(pattern: &str) -> Option<String> {
     let mut out = String::with_capacity(pattern.len());
     let mut rest = pattern.chars();
     while let Some(c) = rest.next() {
@@ -129,6 +132,9 @@ fn plain_braces(pattern: &str) -> String {
                 let first = text.len() - text.trim_start_matches(['!', '^']).len();
                 let end = text.get(first + 1..).and_then(|set| set.find(']'));
                 let set = end.map_or("", |end| &text[..first + 1 + end]);
+                if set.contains('\\') {
+                    return None;
+                }
                 out.push(c);
                 out.push_str(set);
                 rest = text[set.len()..].chars();
@@ -136,7 +142,7 @@ fn plain_braces(pattern: &str) -> String {
             c => out.push(c),
         }
     }
-    out
+    Some(out)
 }
 
 #[cfg(test)]
@@ -191,7 +197,7 @@ mod tests {
 
     #[test]
     fn what_is_no_pattern_is_refused_by_name() {
-        for bad in ["", " ", "#x", "a\nb", "a\0", "!", "/", "[z-a]"] {
+        for bad in ["", " ", "#x", "a\nb", "a\0", "!", "/", "[z-a]", "[a\\]]", "[!\\-x]"] {
             let error = ignoring(&["ok", bad]).unwrap_err();
             assert!(error.starts_with("ignore: "), "{bad:?}: {error}");
         }
