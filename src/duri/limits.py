@@ -56,4 +56,4 @@ MAX_WITNESS_BYTES = 1024 * 1024
 """A verifier's state: a line a product and environment."""
 
 MAX_CONFIGURATION_BYTES = 1024 * 1024
-"""`duri.toml`: a screen of lines; what is cut off here is no longer TOML."""
+"""`duri.toml`: a screen of lines."""

@@ -105,7 +105,6 @@ def load(
     """
     environ = os.environ if environ is None else environ
     values: dict[str, object] = {}
-    production: bool = False
     sources: dict[str, str] = {}
     named = configuration or environ.get("DURI_CONFIG") or None
     path = named or (os.path.join(cwd, CONFIGURATION) if cwd else CONFIGURATION)
@@ -204,9 +203,14 @@ def _read(path: str) -> bytes:
     try:
         if not stat.S_ISREG(os.fstat(file).st_mode):
             raise UsageError("the configuration is not a regular file", where=path)
-        return os.read(file, MAX_CONFIGURATION_BYTES)
+        data = os.read(file, MAX_CONFIGURATION_BYTES + 1)
     finally:
         os.close(file)
+    if len(data) > MAX_CONFIGURATION_BYTES:
+        # What is left of a line that was cut could say something else.
+        expected = f"at most {MAX_CONFIGURATION_BYTES} bytes"
+        raise UsageError("the configuration is too large", where=path, expected=expected)
+    return data
 
 
 def _from_toml(setting: Setting, value: object, path: str) -> object:

@@ -128,6 +128,15 @@ def test_configuration_that_is_none_is_wrong_usage(
     assert "duri.toml" in ran.err
 
 
+def test_configuration_is_read_whole_or_not_at_all(tmp_path: Path, run_duri: RunDuri) -> None:
+    """Cut at a line's end it would still be TOML, without what stood behind."""
+    for padding, code in ((1 << 20, 2), (1 << 10, 0)):
+        (tmp_path / "duri.toml").write_text("#" * padding + '\nproduct = "shop"\n')
+        ran = run_duri("settings", cwd=tmp_path, check=code)
+        assert ("too large" in ran.err) is (code == 2)
+        assert ("shop" in ran.out) is (code == 0)
+
+
 def test_configuration_that_is_a_fifo_blocks_nothing(tmp_path: Path, run_duri: RunDuri) -> None:
     os.mkfifo(tmp_path / "fifo")
     ran = run_duri("settings", "--config", tmp_path / "fifo", check=2)

@@ -92,6 +92,7 @@ def publish(path: str, files: Mapping[str, bytes], *, root: str) -> None:
 
     Raises:
         PublishError: it could not be written; what was there before is untouched.
+        SealRefusedError: an artifact is larger than a verifier reads.
     """
     for name, data in files.items():
         if len(data) > LIMITS[name]:

@@ -17,10 +17,6 @@ from duri.evidence import canonical
 from duri.evidence.envelope import PAYLOAD_TYPE, Envelope
 from duri.tree.digest import sha256
 
-STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-RELEASE_TYPE = "urn:duri:release:v1"
-ROLLBACK_TYPE = "urn:duri:rollback-authorization:v1"
-
 _HEX_SHA256 = 64
 
 
