@@ -10,6 +10,7 @@ Leaves to others: what the bytes mean (`release`, `envelope`), writing them (`pu
 import errno
 import os
 import stat
+from collections.abc import Mapping
 
 import msgspec
 
@@ -97,8 +98,15 @@ def locate(root: str, artifacts: str | None) -> Location:
     return Location(path=artifacts, inside=inside, is_default=False)
 
 
-def read(location: Location, *, root_fd: int) -> Artifacts:
-    """Read every artifact of a folder; what cannot be taken is a finding, never an exception."""
+def read(location: Location, *, root_fd: int, held: Mapping[str, bytes] | None = None) -> Artifacts:
+    """Read every artifact of a folder; what cannot be taken is a finding, never an exception.
+
+    Args:
+        location: the folder.
+        root_fd: the root, open, below which a default folder lies.
+        held: artifacts in memory, by name: a file with the same bytes is read and compared piece
+            by piece, and what is held is returned, so that it is not in memory twice.
+    """
     try:
         if location.is_default:
             folder = os.open(DEFAULT_NAME, _FOLDER | os.O_NOFOLLOW, dir_fd=root_fd)
@@ -107,12 +115,12 @@ def read(location: Location, *, root_fd: int) -> Artifacts:
     except OSError as error:
         return Artifacts(problems=(_folder_problem(error, location),))
     try:
-        return _read_folder(folder, location)
+        return _read_folder(folder, location, held or {})
     finally:
         os.close(folder)
 
 
-def _read_folder(folder: int, location: Location) -> Artifacts:
+def _read_folder(folder: int, location: Location, held: Mapping[str, bytes]) -> Artifacts:
     files: dict[str, bytes] = {}
     problems: list[Finding] = []
     try:
@@ -126,7 +134,7 @@ def _read_folder(folder: int, location: Location) -> Artifacts:
                 _problem(Kind.ARTIFACT_UNEXPECTED, name, "not an artifact of a release")
             )
             continue
-        taken = _read_file(folder, name)
+        taken = _read_file(folder, name, held.get(name))
         if isinstance(taken, Finding):
             problems.append(taken)
         else:
@@ -141,7 +149,7 @@ def _read_folder(folder: int, location: Location) -> Artifacts:
     return Artifacts(files=files, digests=Digests(files), problems=tuple(problems))
 
 
-def _read_file(folder: int, name: str) -> bytes | Finding:
+def _read_file(folder: int, name: str, held: bytes | None) -> bytes | Finding:
     limit = LIMITS[name]
     try:
         file = os.open(name, _READ, dir_fd=folder)
@@ -157,6 +165,8 @@ def _read_file(folder: int, name: str) -> bytes | Finding:
             return _problem(
                 Kind.ARTIFACT_MALFORMED, name, f"larger than the {limit} bytes it may have"
             )
+        if held is not None and before.st_size == len(held) and _is_same(file, held):
+            return held
         data = os.read(file, before.st_size + 1)
         # Then only what is left: asking for the whole size again would cost its memory again. It
         # ends at the limit, however fast somebody appends.
@@ -171,6 +181,20 @@ def _read_file(folder: int, name: str) -> bytes | Finding:
     if len(data) > limit:
         return _problem(Kind.ARTIFACT_MALFORMED, name, "it grew while it was read")
     return data
+
+
+def _is_same(file: int, held: bytes) -> bool:
+    """Say whether a file has exactly these bytes; otherwise it stands at its beginning again."""
+    rest = memoryview(held)
+    while piece := os.read(file, _BLOCK_BYTES):
+        if piece != rest[: len(piece)]:
+            break
+        rest = rest[len(piece) :]
+    else:
+        if not rest:
+            return True
+    os.lseek(file, 0, os.SEEK_SET)
+    return False
 
 
 def _problem(kind: Kind, name: str, detail: str) -> Finding:
