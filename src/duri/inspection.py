@@ -128,31 +128,61 @@ def weigh(
     )
 
 
+def baseline(weighed: Weighed) -> scan.Baseline | None:
+    """Return what a tree is compared with, parsed once; None without evidence to believe.
+
+    Raises:
+        MalformedError: the checksums or the attributes are not canonical.
+        UsageError: a sealed pattern is none.
+    """
+    metadata = weighed.evidence.metadata
+    if metadata is None or not weighed.evidence.usable:
+        return None
+    return scan.baseline(
+        checksums=weighed.evidence.content[release.CHECKSUMS],
+        attributes=bytes(metadata.attributes) or None,
+        policy=metadata.policy,
+        algorithm=metadata.hash_algorithm,
+    )
+
+
 def compare(
     case: Case,
     root_fd: int,
     weighed: Weighed,
     *,
+    parsed: scan.Baseline | None = None,
+    look: scan.Look = scan.EVERYTHING,
     progress: scan.Progress | None = None,
 ) -> Compared:
-    """Compare the tree with evidence that may be believed; with none, say nothing about it."""
+    """Compare the tree with evidence that may be believed; with none, say nothing about it.
+
+    Args:
+        case: what is verified.
+        root_fd: the root, open.
+        weighed: what `weigh` gave.
+        parsed: its baseline, where it was parsed before.
+        look: how closely to look, and with what memory.
+        progress: counters to add to; cancelling them cancels the comparison.
+    """
     metadata = weighed.evidence.metadata
-    if metadata is None or not weighed.evidence.usable:
+    if metadata is None:
         return Compared()
     if progress is not None and isinstance(metadata, release.Metadata):
         progress.expect(files=metadata.file_count, size=metadata.total_bytes)
     try:
-        found = scan.compare(
+        parsed = parsed or baseline(weighed)
+        if parsed is None:
+            return Compared()
+        found = scan.compare_with(
             root_fd,
-            checksums=weighed.evidence.content[release.CHECKSUMS],
-            attributes=bytes(metadata.attributes) or None,
-            policy=metadata.policy,
-            algorithm=metadata.hash_algorithm,
+            parsed,
             strict=weighed.strict,
             exclude=weighed.inside,
             threads=case.settings.threads,
             total_bytes=metadata.total_bytes if isinstance(metadata, release.Metadata) else None,
             progress=progress,
+            look=look,
         )
     except MalformedError as error:
         where = error.where or release.CHECKSUMS
@@ -165,6 +195,7 @@ def compare(
     return Compared(
         findings=(*_miscounted(metadata, found), *found.findings),
         summary=_summary(metadata, case.settings, found),
+        complete=not found.whole_needed,
     )
 
 

@@ -57,3 +57,15 @@ MAX_WITNESS_BYTES = 1024 * 1024
 
 MAX_CONFIGURATION_BYTES = 1024 * 1024
 """`duri.toml`: a screen of lines."""
+
+MAX_RECEIPT_BYTES = 8 * 1024
+"""One line of a receipt log: MAX_PAE_BYTES of content, a signature, and room for later fields."""
+
+MAX_RECEIPT_FILE_BYTES = 64 * 1024 * 1024
+"""A receipt file is rotated at this size: nine months of a scan every five minutes."""
+
+MAX_WAITING_RECEIPTS = 4096
+"""Receipts kept in memory while they cannot be written: two weeks of a scan every five minutes."""
+
+MAX_LISTED = 1000
+"""Problems, gaps and incidents that an audit lists one by one; the rest is counted."""

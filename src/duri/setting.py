@@ -14,6 +14,20 @@ DEFAULT_THREADS = 32
 """Cold reads gain from many; warm ones lose nothing by them."""
 MAX_THREADS = 256
 
+DEFAULT_INTERVAL = 300
+MIN_INTERVAL = 5
+"""A full scan more often than that would never rest on a large release."""
+MAX_INTERVAL = 86_400
+"""A release that nothing proved for a day is not watched."""
+DEFAULT_STAT_PASSES = 4
+"""Between two full scans: with the default interval what events missed is found in a minute."""
+MAX_STAT_PASSES = 100
+MIN_BYTES_PER_SECOND = 64 * 1024
+"""A slower scan of a usual release would not end within the longest interval."""
+MAX_SETTLE = 60
+DEFAULT_LISTEN = ":9101"
+"""DESIGN, section 7: on all addresses, since Prometheus and the kubelet come from elsewhere."""
+
 
 class Setting(msgspec.Struct, frozen=True):
     """One row of the table of settings."""
@@ -125,6 +139,35 @@ TABLE = (
         _choice("scrub", "refuse", "keep"),
         "what the gate does with LD_PRELOAD and its kin",
     ),
+    Setting(
+        "interval",
+        "DURI_INTEGRITY_INTERVAL",
+        _whole(MIN_INTERVAL, MAX_INTERVAL),
+        "seconds between two full scans of a watcher",
+    ),
+    Setting(
+        "stat_passes",
+        "DURI_STAT_PASSES",
+        _whole(0, MAX_STAT_PASSES),
+        "scans between two full ones, reading only what changed its identity",
+    ),
+    Setting(
+        "max_bytes_per_second",
+        "DURI_MAX_BYTES_PER_SECOND",
+        _whole(MIN_BYTES_PER_SECOND, _MAX_SEQUENCE),
+        "what a full scan reads at most in a second",
+    ),
+    Setting(
+        "settle",
+        "DURI_SETTLE",
+        _whole(0, MAX_SETTLE),
+        "seconds without a change that a watcher waits for before it judges changes",
+    ),
+    Setting("listen", "DURI_LISTEN", _text, "where a watcher answers; none for nowhere"),
+    Setting("textfile", "DURI_TEXTFILE", _text, "metrics for a textfile collector", "path"),
+    Setting("receipts", "DURI_RECEIPTS", _text, "folder of a watcher's receipts", "path"),
+    Setting("receipt_key", "DURI_RECEIPT_KEY", _text, "the key that signs receipts", "path"),
+    Setting("target_process", "DURI_TARGET_PROCESS", _text, "the process whose root is watched"),
     Setting(
         "source_date_epoch",
         "SOURCE_DATE_EPOCH",

@@ -17,7 +17,14 @@ import msgspec
 from duri.containment import passes_through
 from duri.errors import UsageError
 from duri.limits import MAX_CONFIGURATION_BYTES
-from duri.setting import DEFAULT_THREADS, TABLE, Setting
+from duri.setting import (
+    DEFAULT_INTERVAL,
+    DEFAULT_LISTEN,
+    DEFAULT_STAT_PASSES,
+    DEFAULT_THREADS,
+    TABLE,
+    Setting,
+)
 
 CONFIGURATION = "duri.toml"
 PRODUCTION = frozenset({"prod", "production"})
@@ -62,6 +69,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     threads: int = DEFAULT_THREADS
     log_format: str = "text"
     gate_environment: str = "scrub"
+    interval: int = DEFAULT_INTERVAL
+    stat_passes: int = DEFAULT_STAT_PASSES
+    max_bytes_per_second: int | None = None
+    settle: int = 0
+    listen: str = DEFAULT_LISTEN
+    textfile: str | None = None
+    receipts: str | None = None
+    receipt_key: str | None = None
+    target_process: str | None = None
     source_date_epoch: int | None = None
     production: bool = False
     sources: dict[str, str] = {}
@@ -163,6 +179,41 @@ def shown_value(settings: Settings, setting: Setting) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
+class Supervisor(msgspec.Struct, frozen=True, kw_only=True):
+    """What whoever started a service tells it through the environment.
+
+    Attributes:
+        notify_socket: where systemd listens for READY=1 and its kin (sd_notify(3)).
+        watchdog_usec: how often it wants to hear, in microseconds.
+        watchdog_pid: the process that it wants to hear of.
+        state_directory: the folder that it made for the service's state.
+        in_kubernetes: whether the process runs in a pod.
+        state_home: where a user's programs keep their state (XDG base directories).
+    """
+
+    notify_socket: str | None = None
+    watchdog_usec: str | None = None
+    watchdog_pid: str | None = None
+    state_directory: str | None = None
+    in_kubernetes: bool = False
+    state_home: str | None = None
+
+
+def supervisor(environ: Mapping[str, str] | None = None) -> Supervisor:
+    """Return what the supervisor of this process told it."""
+    environ = os.environ if environ is None else environ
+    home = environ.get("HOME")
+    return Supervisor(
+        notify_socket=environ.get("NOTIFY_SOCKET") or None,
+        watchdog_usec=environ.get("WATCHDOG_USEC") or None,
+        watchdog_pid=environ.get("WATCHDOG_PID") or None,
+        state_directory=environ.get("STATE_DIRECTORY") or None,
+        in_kubernetes=bool(environ.get("KUBERNETES_SERVICE_HOST")),
+        state_home=environ.get("XDG_STATE_HOME")
+        or (os.path.join(home, ".local", "state") if home else None),
+    )
 
 
 def inherited_environment() -> dict[str, str]:

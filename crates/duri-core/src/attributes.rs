@@ -6,6 +6,7 @@
 
 mod codec;
 
+use crate::fingerprint::Fingerprint;
 use crate::path::PathList;
 
 /// Paths in ascending order, each with a value.
@@ -81,4 +82,12 @@ pub struct Attributes {
     /// Who owns what the root folder's owner does not; the root folder itself is ".".
     pub(crate) owners: Vec<(Owner, PathList)>,
     pub(crate) symlinks: PathMap<Box<[u8]>>,
+    pub(crate) fingerprint: Fingerprint,
+}
+
+impl Attributes {
+    /// A digest of the canonical value, taken once.
+    pub(crate) fn fingerprint(&self) -> [u8; 32] {
+        self.fingerprint.of(|| self.to_json())
+    }
 }

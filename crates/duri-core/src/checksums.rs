@@ -12,6 +12,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::algorithm::Algorithm;
+use crate::fingerprint::Fingerprint;
 use crate::format::{Cursor, FormatError, write_string};
 use crate::path::{self, Order};
 
@@ -34,6 +35,7 @@ pub struct Checksums {
     entries: Vec<Entry>,
     /// The few paths whose bytes differ from their JSON, by entry.
     decoded: Vec<(u32, Box<[u8]>)>,
+    fingerprint: Fingerprint,
 }
 
 impl std::fmt::Debug for Checksums {
@@ -53,7 +55,13 @@ impl Checksums {
         algorithm: Algorithm,
     ) -> Result<Self, FormatError> {
         let (entries, decoded) = read(data.as_ref(), algorithm)?;
-        Ok(Self { data: Arc::new(data), algorithm, entries, decoded })
+        let fingerprint = Fingerprint::default();
+        Ok(Self { data: Arc::new(data), algorithm, entries, decoded, fingerprint })
+    }
+
+    /// A digest of the bytes, taken once.
+    pub(crate) fn fingerprint(&self) -> [u8; 32] {
+        self.fingerprint.of(|| (*self.data).as_ref())
     }
 
     #[must_use]

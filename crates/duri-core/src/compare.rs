@@ -6,12 +6,19 @@
 //! - What was sealed is compared as it was sealed: the rules judge only what was not. So a rule that
 //!   is added later never hides a sealed entry.
 //! - `verified_files` counts the sealed files that were read whole and have no finding.
+//! - With a memory the answer is about the whole tree too, whatever was looked at: findings and
+//!   counts are those of the last look at each place.
 //!
 //! A folder's mode and owner count with what is in it; the root's own do not, since they belong to
 //! where it is mounted. Which findings make which verdict is left to the caller.
 
 mod entries;
 mod file;
+mod kept;
+mod links;
+mod part;
+mod plan;
+mod remembered;
 mod worker;
 
 use std::sync::atomic::AtomicBool;
@@ -20,11 +27,14 @@ use std::time::Instant;
 use crate::attributes::Attributes;
 use crate::checksums::Checksums;
 use crate::descriptors::Raised;
-use crate::expected::Expected;
-use crate::finding::{self, Finding, Kind};
+use crate::expected::{Expected, Table};
+use crate::finding::{self, Finding};
 use crate::format::FormatError;
-use crate::hard_links::{self, Name};
+use crate::hard_links::Name;
+use crate::memory::{Files, Memory};
 use crate::scan::{Request, Scan, ScanError};
+use part::{Looked, Partial};
+pub use plan::Part;
 use worker::{Task, Worker};
 
 /// What a comparison found.
@@ -38,6 +48,20 @@ pub struct Comparison {
     pub verified_files: usize,
     pub bytes_hashed: u64,
     pub duration_ns: u64,
+    /// The parts that were looked at do not tell: there are no findings here, and nobody may take that
+    /// for an answer. A comparison of the whole gives one.
+    pub whole_needed: bool,
+}
+
+/// How much to look at. The default is everything.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Look<'a> {
+    /// What the comparison before found; it then holds what this one does.
+    pub memory: Option<&'a Memory>,
+    /// Do not read files whose identity is the one remembered.
+    pub unchanged_unread: bool,
+    /// Look at these folders only. Without a memory there is nothing to complete the answer from.
+    pub only: Option<&'a [Part]>,
 }
 
 /// What the workers share.
@@ -46,6 +70,36 @@ pub(crate) struct Shared<'a> {
     expected: Expected<'a>,
     /// The size of all sealed files together: no larger file can be one of them.
     total_bytes: Option<u64>,
+    memory: Option<Remembered<'a>>,
+    partial: Option<Partial<'a>>,
+}
+
+/// What a walk knows of the one before, and leaves for the next.
+pub(crate) struct Remembered<'a> {
+    files: &'a Files,
+    /// A file with the identity remembered is not read.
+    trusted: bool,
+    /// Nanoseconds; what changed since then proves nothing yet.
+    settled_before: i64,
+}
+
+impl Shared<'_> {
+    /// Take note that a file is as sealed.
+    fn confirm(&self, sealed: u32) {
+        if let Some(memory) = &self.memory {
+            memory.files.confirm(sealed);
+        }
+    }
+}
+
+/// What the workers found.
+#[derive(Default)]
+struct Walked {
+    findings: Vec<Finding>,
+    names: Vec<Name>,
+    verified: usize,
+    bytes_hashed: u64,
+    looked: Looked,
 }
 
 /// Compare the tree with what was sealed.
@@ -56,13 +110,14 @@ pub(crate) struct Shared<'a> {
 ///
 /// # Errors
 ///
-/// When there is no answer at all: the root cannot be read, the scan was stopped, or checksums and
-/// attributes are not of one release.
+/// When there is no answer at all: the root cannot be read, the scan was stopped, checksums and
+/// attributes are not of one release, a part's path is none, or another comparison uses the memory.
 pub fn compare(
     request: Request<'_>,
     checksums: &Checksums,
     attributes: Option<&Attributes>,
     total_bytes: Option<u64>,
+    look: Look<'_>,
     tick: &mut dyn FnMut() -> bool,
 ) -> Result<Comparison, ScanError> {
     let begin = Instant::now();
@@ -76,53 +131,67 @@ pub fn compare(
         return Err(ScanError::Format(FormatError::whole(reason)));
     }
     let none = Attributes::default();
-    let expected = Expected::new(checksums, attributes.unwrap_or(&none))?;
+    let attributes = attributes.unwrap_or(&none);
+    let mut found = if let Some(memory) = look.memory {
+        let artifacts = remembered::Artifacts { checksums, attributes, total_bytes };
+        remembered::compare(request, &artifacts, memory, look, tick)?
+    } else {
+        if look.only.is_some() {
+            let reason = "without a memory there is no comparison of parts";
+            return Err(ScanError::Part(reason.to_owned()));
+        }
+        let table = Table::new(checksums, attributes)?;
+        let expected = table.of(checksums, attributes);
+        let walked = walk(request, expected, total_bytes, None, None, tick)?;
+        let mut findings = walked.findings;
+        findings.extend(links::found(&expected, walked.names));
+        finding::sort(&mut findings);
+        let verified_files = walked.verified - links::alone(&findings);
+        Comparison { verified_files, bytes_hashed: walked.bytes_hashed, ..whole(findings) }
+    };
+    found.total_files = checksums.len();
+    found.duration_ns = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    Ok(found)
+}
+
+/// An answer, its counts still to be told.
+fn whole(findings: Vec<Finding>) -> Comparison {
+    Comparison {
+        findings,
+        total_files: 0,
+        verified_files: 0,
+        bytes_hashed: 0,
+        duration_ns: 0,
+        whole_needed: false,
+    }
+}
+
+/// Walk the tree, or the parts of it.
+fn walk(
+    request: Request<'_>,
+    expected: Expected<'_>,
+    total_bytes: Option<u64>,
+    memory: Option<Remembered<'_>>,
+    partial: Option<Partial<'_>>,
+    tick: &mut dyn FnMut() -> bool,
+) -> Result<Walked, ScanError> {
     if request.rules.owners && expected.owner.is_none() {
         let reason = "the policy asks for owners and the attributes have none for the root";
         return Err(ScanError::Format(FormatError::whole(reason)));
     }
     let stop = AtomicBool::new(false);
-    let shared = Shared { scan: Scan::new(request, &stop)?, expected, total_bytes };
-    let workers = shared.scan.run(Task::Root, || Worker::new(&shared), tick)?;
-
-    let mut findings = Vec::new();
-    let mut names = Vec::new();
-    let (mut verified_files, mut bytes_hashed) = (0, 0);
-    for worker in workers {
+    let scan = Scan::new(request, &stop)?;
+    let shared = Shared { scan, expected, total_bytes, memory, partial };
+    let mut walked = Walked::default();
+    for worker in shared.scan.run(Task::Root, || Worker::new(&shared), tick)? {
         if let Some(errno) = worker.root_failed {
             return Err(ScanError::Root(errno));
         }
-        verified_files += worker.verified;
-        bytes_hashed += worker.hasher.bytes;
-        findings.extend(worker.findings);
-        names.extend(worker.names);
+        walked.verified += worker.verified;
+        walked.bytes_hashed += worker.hasher.bytes;
+        walked.findings.extend(worker.findings);
+        walked.names.extend(worker.names);
+        walked.looked.add(worker.part);
     }
-    add_hard_links(&shared.expected, names, &mut findings);
-    finding::sort(&mut findings);
-    verified_files -= only_hard_linked(&findings);
-    Ok(Comparison {
-        findings,
-        total_files: checksums.len(),
-        verified_files,
-        bytes_hashed,
-        duration_ns: u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX),
-    })
-}
-
-/// Add a finding for each name of a file with names elsewhere that was not sealed as such.
-fn add_hard_links(expected: &Expected<'_>, names: Vec<Name>, findings: &mut Vec<Finding>) {
-    hard_links::elsewhere(names, |token, seen, all| {
-        let at = u32::try_from(token).expect("an index of the table");
-        if !expected.note(at).hard_link {
-            let finding = Finding::new(Kind::HardLink, expected.path(at).to_vec());
-            let finding = finding.expected(hard_links::names(seen));
-            findings.push(finding.actual(hard_links::names(all)));
-        }
-    });
-}
-
-/// Count the files of which nothing else was found: a worker has counted those as verified.
-fn only_hard_linked(findings: &[Finding]) -> usize {
-    let files = findings.chunk_by(|a, b| a.path == b.path);
-    files.filter(|file| file.iter().all(|finding| finding.kind == Kind::HardLink)).count()
+    Ok(walked)
 }

@@ -58,77 +58,53 @@ struct Entry {
     note: u32,
 }
 
-/// The table.
+/// The table alone: what takes time to make, and may be kept for the artifacts it was made of.
 #[derive(Debug)]
-pub(crate) struct Expected<'a> {
-    checksums: &'a Checksums,
-    attributes: &'a Attributes,
+pub(crate) struct Table {
     folders: PathList,
     entries: Vec<Entry>,
     notes: Vec<Note>,
+    owner: Option<Owner>,
+}
+
+/// The table with the artifacts that its paths and digests lie in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Expected<'a> {
+    checksums: &'a Checksums,
+    attributes: &'a Attributes,
+    folders: &'a PathList,
+    entries: &'a [Entry],
+    notes: &'a [Note],
     /// The owner of whatever has none noted.
     pub(crate) owner: Option<Owner>,
 }
 
-impl<'a> Expected<'a> {
+impl Table {
     /// Bring checksums and attributes together.
-    pub(crate) fn new(
-        checksums: &'a Checksums,
-        attributes: &'a Attributes,
-    ) -> Result<Self, FormatError> {
+    pub(crate) fn new(checksums: &Checksums, attributes: &Attributes) -> Result<Self, FormatError> {
         let mut collected = Collected::new(checksums, attributes);
         collected.collect()?;
         let Collected { folders, notes, owner, .. } = collected;
-        let mut table = Self {
-            checksums,
-            attributes,
-            folders,
-            entries: Vec::with_capacity(checksums.len()),
-            notes: Vec::new(),
-            owner,
-        };
-        table.merge(notes)?;
+        let mut table = Self { folders, entries: Vec::new(), notes: Vec::new(), owner };
+        table.entries = table.of(checksums, attributes).merged()?;
+        table.attach(notes);
         Ok(table)
     }
 
-    fn merge(&mut self, notes: Vec<(What, u32, Note)>) -> Result<(), FormatError> {
-        let index = |index: usize| u32::try_from(index).expect("fewer entries than bytes");
-        let mut others: Vec<Entry> = Vec::new();
-        let entry = |what, at| Entry { what, index: index(at), note: 0 };
-        others.extend((0..self.attributes.symlinks.values.len()).map(|at| entry(What::Link, at)));
-        others.extend((0..self.folders.len()).map(|at| entry(What::Folder, at)));
-        for (at, place) in self.attributes.mutable.values.iter().enumerate() {
-            let folder = *place == Place::Folder;
-            others.push(entry(if folder { What::MutableFolder } else { What::MutableFile }, at));
+    /// The table of these artifacts, which it was made of.
+    pub(crate) fn of<'a>(
+        &'a self,
+        checksums: &'a Checksums,
+        attributes: &'a Attributes,
+    ) -> Expected<'a> {
+        Expected {
+            checksums,
+            attributes,
+            folders: &self.folders,
+            entries: &self.entries,
+            notes: &self.notes,
+            owner: self.owner,
         }
-        others.sort_unstable_by(|a, b| self.key_of(*a).cmp(&self.key_of(*b)));
-        let mut others = others.into_iter().peekable();
-        let mut entries = std::mem::take(&mut self.entries);
-        for file in 0..self.checksums.len() {
-            let path = self.checksums.path(file);
-            while let Some(other) = others.next_if(|other| self.key_of(*other).as_ref() < path) {
-                entries.push(other);
-            }
-            entries.push(entry(What::File, file));
-        }
-        entries.extend(others);
-        self.entries = entries;
-        if self.entries.len() > self.checksums.len() {
-            self.check_order()?;
-        }
-        self.attach(notes);
-        Ok(())
-    }
-
-    fn check_order(&self) -> Result<(), FormatError> {
-        let mut order = Order::default();
-        for entry in &self.entries {
-            order.next(self.key_of(*entry), entry.what != What::Folder).map_err(|reason| {
-                let path = crate::finding::printable(self.path_of(*entry));
-                FormatError::whole(format!("attributes that do not fit: {path:?} is {reason}"))
-            })?;
-        }
-        Ok(())
     }
 
     /// Give each entry its note; several attributes of one entry become one note.
@@ -168,6 +144,46 @@ impl<'a> Expected<'a> {
             }
         }
         self.notes = collected.into_iter().map(|(.., note)| note).collect();
+    }
+}
+
+impl Expected<'_> {
+    fn merged(self) -> Result<Vec<Entry>, FormatError> {
+        let index = |index: usize| u32::try_from(index).expect("fewer entries than bytes");
+        let mut others: Vec<Entry> = Vec::new();
+        let entry = |what, at| Entry { what, index: index(at), note: 0 };
+        others.extend((0..self.attributes.symlinks.values.len()).map(|at| entry(What::Link, at)));
+        others.extend((0..self.folders.len()).map(|at| entry(What::Folder, at)));
+        for (at, place) in self.attributes.mutable.values.iter().enumerate() {
+            let folder = *place == Place::Folder;
+            others.push(entry(if folder { What::MutableFolder } else { What::MutableFile }, at));
+        }
+        others.sort_unstable_by(|a, b| self.key_of(*a).cmp(&self.key_of(*b)));
+        let mut entries = Vec::with_capacity(self.checksums.len() + others.len());
+        let mut others = others.into_iter().peekable();
+        for file in 0..self.checksums.len() {
+            let path = self.checksums.path(file);
+            while let Some(other) = others.next_if(|other| self.key_of(*other).as_ref() < path) {
+                entries.push(other);
+            }
+            entries.push(entry(What::File, file));
+        }
+        entries.extend(others);
+        if entries.len() > self.checksums.len() {
+            self.check_order(&entries)?;
+        }
+        Ok(entries)
+    }
+
+    fn check_order(self, entries: &[Entry]) -> Result<(), FormatError> {
+        let mut order = Order::default();
+        for entry in entries {
+            order.next(self.key_of(*entry), entry.what != What::Folder).map_err(|reason| {
+                let path = crate::finding::printable(self.path_of(*entry));
+                FormatError::whole(format!("attributes that do not fit: {path:?} is {reason}"))
+            })?;
+        }
+        Ok(())
     }
 
     pub(crate) fn len(&self) -> u32 {

@@ -15,6 +15,10 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
+    pub(crate) fn entries(&self) -> u32 {
+        u32::try_from(self.listing.len()).expect("a listing below 4 GiB")
+    }
+
     pub(crate) fn name(&self, entry: u32) -> &[u8] {
         self.listing.name(entry as usize)
     }

@@ -79,6 +79,7 @@ pub(crate) fn open_folder(
             return None;
         }
     };
+    scan.announce(&fd, &prefix);
     match Listing::read(&fd, buffer, scan.keeps(&prefix)) {
         Ok(listing) => Some(Folder { fd, prefix, listing }),
         Err(errno) => {

@@ -37,9 +37,9 @@ fn count(stat: &Stat) -> u64 {
 }
 
 /// Call `found` with the token of each name whose file has names elsewhere: token, seen, all.
-pub(crate) fn elsewhere(mut names: Vec<Name>, mut found: impl FnMut(u64, u64, u64)) {
-    names.sort_unstable_by_key(|name| (name.device, name.inode));
-    for file in names.chunk_by(|a, b| (a.device, a.inode) == (b.device, b.inode)) {
+pub(crate) fn elsewhere(names: &mut [Name], mut found: impl FnMut(u64, u64, u64)) {
+    sort(names);
+    for file in files(names) {
         let seen = file.len() as u64;
         // The count may change during the scan; the largest errs towards saying so.
         let all = file.iter().map(|name| name.links).max().unwrap_or(0);
@@ -49,6 +49,16 @@ pub(crate) fn elsewhere(mut names: Vec<Name>, mut found: impl FnMut(u64, u64, u6
             }
         }
     }
+}
+
+/// Bring the names of each file together.
+pub(crate) fn sort(names: &mut [Name]) {
+    names.sort_unstable_by_key(|name| (name.device, name.inode));
+}
+
+/// The names of each file, once they are sorted.
+pub(crate) fn files(names: &[Name]) -> impl Iterator<Item = &[Name]> {
+    names.chunk_by(|a, b| (a.device, a.inode) == (b.device, b.inode))
 }
 
 /// The number of a file's names, for a person.
@@ -63,7 +73,7 @@ mod tests {
     #[test]
     fn only_files_with_a_name_elsewhere_are_given() {
         let name = |inode, links, token| Name { device: 1, inode, links, token };
-        let names = vec![
+        let mut names = vec![
             name(5, 2, Some(0)),
             name(7, 3, Some(1)),
             name(5, 2, Some(2)),
@@ -72,7 +82,7 @@ mod tests {
             name(9, 2, None),
         ];
         let mut given = Vec::new();
-        elsewhere(names, |token, seen, all| given.push((token, seen, all)));
+        elsewhere(&mut names, |token, seen, all| given.push((token, seen, all)));
         assert_eq!(given, [(1, 2, 3), (3, 2, 3)]);
     }
 }

@@ -18,6 +18,7 @@ use sha2::Digest as _;
 use crate::algorithm::Algorithm;
 use crate::control::Progress;
 use crate::digest::{Digest, Streaming};
+use crate::throttle::Throttle;
 
 /// Files that are hashed together lie in here; a quarter of a core's second-level cache.
 const ARENA: usize = 256 * 1024;
@@ -58,6 +59,7 @@ pub(crate) struct Hasher<'a> {
     algorithm: Algorithm,
     progress: &'a Progress,
     stop: &'a AtomicBool,
+    throttle: Option<&'a Throttle>,
     arena: Vec<u8>,
     used: usize,
     waiting: Vec<Waiting>,
@@ -68,11 +70,17 @@ pub(crate) struct Hasher<'a> {
 }
 
 impl<'a> Hasher<'a> {
-    pub(crate) fn new(algorithm: Algorithm, progress: &'a Progress, stop: &'a AtomicBool) -> Self {
+    pub(crate) fn new(
+        algorithm: Algorithm,
+        progress: &'a Progress,
+        stop: &'a AtomicBool,
+        throttle: Option<&'a Throttle>,
+    ) -> Self {
         Self {
             algorithm,
             progress,
             stop,
+            throttle,
             arena: Vec::new(),
             used: 0,
             waiting: Vec::new(),
@@ -91,6 +99,14 @@ impl<'a> Hasher<'a> {
     pub(crate) fn publish(&mut self) {
         self.progress.add_bytes(self.bytes - self.published);
         self.published = self.bytes;
+    }
+
+    /// Count bytes that were read, and wait where they came too fast.
+    fn charge(&mut self, count: usize) {
+        self.bytes += count as u64;
+        if let Some(throttle) = self.throttle {
+            throttle.charge(count as u64, self.stop);
+        }
     }
 
     /// Read a whole file whose `before` was taken on the same descriptor.
@@ -150,7 +166,7 @@ impl<'a> Hasher<'a> {
                 break;
             }
         }
-        self.bytes += filled as u64;
+        self.charge(filled);
         if filled != size {
             return Ok(None);
         }
@@ -177,7 +193,7 @@ impl<'a> Hasher<'a> {
                 break;
             }
             state.update(&self.chunk[..count]);
-            self.bytes += count as u64;
+            self.charge(count);
             self.publish();
             total += count as u64;
             // A file that grows as fast as it is read would never end.
@@ -210,7 +226,7 @@ impl<'a> Hasher<'a> {
                 return Ok(None);
             }
             state.update(&self.chunk[..count]);
-            self.bytes += count as u64;
+            self.charge(count);
             self.publish();
             left -= count as u64;
         }

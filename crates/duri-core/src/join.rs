@@ -16,6 +16,14 @@ pub(crate) struct Group {
     pub(crate) is_folder: bool,
 }
 
+impl Group {
+    /// The entry that is about the folder itself, whose path has `length` bytes, if there is one.
+    pub(crate) fn own(&self, expected: &Expected<'_>, length: usize) -> Option<u32> {
+        let first = self.entries.start;
+        (expected.path(first).len() == length).then_some(first)
+    }
+}
+
 /// One name, on one side or both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Match {
@@ -73,25 +81,30 @@ pub(crate) fn name_of<'a>(expected: &'a Expected<'_>, at: u32, prefix: usize) ->
     }
 }
 
-/// Say whether `name` is sealed in the folder, as a folder or as a leaf.
-pub(crate) fn is_sealed(
+/// Find what is sealed as `name` in the folder, as a folder or as a leaf.
+pub(crate) fn find(
     expected: &Expected<'_>,
     prefix: usize,
     sealed: Range<u32>,
     name: &[u8],
     is_folder: bool,
-) -> bool {
+) -> Option<Group> {
     let Range { start: mut low, end: mut high } = sealed;
+    let end = high;
     while low < high {
         let middle = u32::midpoint(low, high);
         let (other, folder) = name_of(expected, middle, prefix);
-        match order(other, folder, name, is_folder) {
-            std::cmp::Ordering::Less => low = middle + 1,
-            std::cmp::Ordering::Equal => return true,
-            std::cmp::Ordering::Greater => high = middle,
+        if order(other, folder, name, is_folder).is_lt() {
+            low = middle + 1;
+        } else {
+            high = middle;
         }
     }
-    false
+    if low == end || name_of(expected, low, prefix) != (name, is_folder) {
+        return None;
+    }
+    let end = if is_folder { end_of(expected, prefix, name, low..end) } else { low + 1 };
+    Some(Group { entries: low..end, is_folder })
 }
 
 /// Compare a listing's key with a sealed name.
@@ -145,11 +158,11 @@ fn small(entry: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Match, is_sealed, join};
+    use super::{Match, find, join};
     use crate::algorithm::Algorithm;
     use crate::attributes::Attributes;
     use crate::checksums::{Checksums, Writer};
-    use crate::expected::Expected;
+    use crate::expected::{Expected, Table};
     use crate::listing::Listing;
     use crate::open::Type;
     use std::collections::BTreeSet;
@@ -177,14 +190,16 @@ mod tests {
             empty_directories: empty.iter().map(|path| path.as_bytes()).collect(),
             ..Attributes::default()
         };
-        let table = Expected::new(&files, &attributes).unwrap();
+        let table = Table::new(&files, &attributes).unwrap();
+        let table = table.of(&files, &attributes);
         let listing = Listing::of(listed);
         let mut rows = Vec::new();
         join(&listing, &table, prefix.len(), 0..table.len(), |found| {
             if let Match::Both(entry, group) = &found {
                 let (name, folder) = (listing.name(*entry as usize), group.is_folder);
-                assert!(is_sealed(&table, prefix.len(), 0..table.len(), name, folder));
-                assert!(!is_sealed(&table, prefix.len(), 0..table.len(), name, !folder));
+                let found = |folder| find(&table, prefix.len(), 0..table.len(), name, folder);
+                assert_eq!(found(folder).as_ref(), Some(group));
+                assert_eq!(found(!folder), None);
             }
             rows.push(text(&listing, &table, &found));
         });

@@ -64,6 +64,16 @@ impl Listing {
         Ok(listing)
     }
 
+    /// Some folders of one, without reading it.
+    pub(crate) fn of_folders<'a>(names: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, Errno> {
+        let mut listing = Self::default();
+        for name in names {
+            listing.push(name, Type::Folder)?;
+        }
+        listing.sort();
+        Ok(listing)
+    }
+
     fn push(&mut self, name: &[u8], kind: Type) -> Result<(), Errno> {
         let at = u32::try_from(self.names.len()).map_err(|_| Errno::OVERFLOW)?;
         self.names.extend_from_slice(name);

@@ -29,6 +29,8 @@ pub struct Rules {
     external_links: Option<Gitignore>,
     pub(crate) owners: bool,
     pub(crate) case_twins: bool,
+    /// A digest of the policy as it was given.
+    pub(crate) fingerprint: [u8; 32],
 }
 
 impl Rules {
@@ -42,6 +44,7 @@ impl Rules {
         owners: bool,
         case_twins: bool,
     ) -> Result<Self, FormatError> {
+        let text = format!("{patterns:?} {owners} {case_twins}");
         Ok(Self {
             ignore: compile("ignore", patterns.ignore)?,
             mutable: compile("mutable", patterns.mutable)?,
@@ -49,6 +52,7 @@ impl Rules {
             external_links: compile("external_links", patterns.external_links)?,
             owners,
             case_twins,
+            fingerprint: *blake3::hash(text.as_bytes()).as_bytes(),
         })
     }
 

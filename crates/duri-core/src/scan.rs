@@ -4,7 +4,8 @@
 //! left alone, and never names it. An error here means that there is no answer at all; what is
 //! wrong with a single entry is a finding.
 
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::num::NonZeroU64;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::atomic::AtomicBool;
 
 use rustix::fs::{Mode, OFlags, Stat, fstat, openat};
@@ -14,12 +15,15 @@ use crate::algorithm::Algorithm;
 use crate::attributes::Owner;
 use crate::control::Progress;
 use crate::finding::{Finding, Kind};
+use crate::folder::without_slash;
 use crate::format::FormatError;
 use crate::hasher::Hasher;
+use crate::notice::Notice;
 use crate::open::Opener;
 use crate::path::MAX_PATH;
 use crate::pool::{self, Work};
 use crate::rules::Rules;
+use crate::throttle::Throttle;
 
 /// A capability's value is at most 24 bytes (linux/capability.h).
 const MAX_CAPABILITY: usize = 64;
@@ -36,6 +40,10 @@ pub struct Request<'a> {
     /// The most threads to use, one at least.
     pub threads: usize,
     pub progress: &'a Progress,
+    /// Who is told of each folder before it is listed.
+    pub notice: Option<&'a dyn Notice>,
+    /// The most bytes to read in a second, all threads together.
+    pub bytes_per_second: Option<NonZeroU64>,
 }
 
 /// Why there is no answer.
@@ -45,6 +53,10 @@ pub enum ScanError {
     Cancelled,
     /// `tick` said to stop.
     Interrupted,
+    /// Another comparison uses the memory.
+    Busy,
+    /// The parts to look at are none: a path that is not one below the root, or no memory.
+    Part(String),
     /// The root itself cannot be read.
     Root(Errno),
     /// The attributes and the checksums are not of one release.
@@ -56,6 +68,8 @@ impl std::fmt::Display for ScanError {
         match self {
             Self::Cancelled => formatter.write_str("the scan was cancelled"),
             Self::Interrupted => formatter.write_str("the scan was interrupted"),
+            Self::Busy => formatter.write_str("another comparison uses this memory"),
+            Self::Part(reason) => formatter.write_str(reason),
             Self::Root(errno) => write!(formatter, "the root cannot be read: {errno}"),
             Self::Format(error) => error.fmt(formatter),
         }
@@ -82,17 +96,27 @@ pub(crate) struct Scan<'a> {
     pub(crate) opener: Opener,
     pub(crate) root: Stat,
     pub(crate) stop: &'a AtomicBool,
+    throttle: Option<Throttle>,
 }
 
 impl<'a> Scan<'a> {
     pub(crate) fn new(request: Request<'a>, stop: &'a AtomicBool) -> Result<Self, Errno> {
         let root = open_root(request.root)?;
         let stat = fstat(&root)?;
-        Ok(Self { request, opener: Opener::new(request.root)?, root: stat, stop })
+        let throttle = request.bytes_per_second.map(Throttle::new);
+        Ok(Self { request, opener: Opener::new(request.root)?, root: stat, stop, throttle })
     }
 
-    pub(crate) fn hasher(&self) -> Hasher<'a> {
-        Hasher::new(self.request.algorithm, self.request.progress, self.stop)
+    pub(crate) fn hasher(&self) -> Hasher<'_> {
+        let throttle = self.throttle.as_ref();
+        Hasher::new(self.request.algorithm, self.request.progress, self.stop, throttle)
+    }
+
+    /// Tell of a folder that is about to be listed.
+    pub(crate) fn announce(&self, folder: &OwnedFd, prefix: &[u8]) {
+        if let Some(notice) = self.request.notice {
+            notice.folder(folder.as_fd(), without_slash(prefix));
+        }
     }
 
     /// Run a walk from its first task, with one worker a thread.

@@ -94,11 +94,11 @@ pub fn seal(request: Request<'_>, tick: &mut dyn FnMut() -> bool) -> Result<Seal
 /// Warn of each file with names elsewhere; return their paths, sorted.
 fn outside_names(
     records: &[Records],
-    names: Vec<hard_links::Name>,
+    mut names: Vec<hard_links::Name>,
     warnings: &mut Vec<Finding>,
 ) -> crate::path::PathList {
     let mut paths: Vec<&[u8]> = Vec::new();
-    hard_links::elsewhere(names, |token, seen, all| {
+    hard_links::elsewhere(&mut names, |token, seen, all| {
         let records = &records[usize::try_from(token >> WORKER_SHIFT).expect("a worker's index")];
         let index = usize::try_from(token & u64::from(u32::MAX)).expect("a record's index");
         let path = records.files.get(index);

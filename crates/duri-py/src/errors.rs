@@ -1,7 +1,7 @@
 //! Which Python exception each failure is; the one place that says so.
 
 use duri_core::ScanError;
-use pyo3::exceptions::{PyException, PyOSError, PyValueError};
+use pyo3::exceptions::{PyException, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::{PyErr, create_exception};
 
 create_exception!(
@@ -23,6 +23,8 @@ pub(crate) fn of_scan(error: &ScanError, signal: Option<PyErr>) -> PyErr {
         ScanError::Interrupted => {
             signal.unwrap_or_else(|| ScanCancelled::new_err(error.to_string()))
         }
+        ScanError::Part(reason) => PyValueError::new_err(reason.clone()),
+        ScanError::Busy => PyRuntimeError::new_err(error.to_string()),
         // With the number alone Python chooses the class: PermissionError, FileNotFoundError.
         ScanError::Root(errno) => {
             PyOSError::new_err((errno.raw_os_error(), "the root cannot be read"))

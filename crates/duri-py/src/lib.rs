@@ -7,8 +7,12 @@
 mod artifacts;
 mod digest;
 mod errors;
+mod memory;
+mod priority;
 mod rename;
+mod rooted;
 mod scan;
+mod watcher;
 
 /// The compiled core: walk, hash, compare, and the codecs of what grows with the tree.
 #[pyo3::pymodule]
@@ -20,7 +24,15 @@ mod _core {
     #[pymodule_export]
     use super::errors::{FormatError, ScanCancelled};
     #[pymodule_export]
+    use super::memory::Memory;
+    #[pymodule_export]
+    use super::priority::set_io_priority;
+    #[pymodule_export]
     use super::rename::{exchange, rename_new};
     #[pymodule_export]
+    use super::rooted::open_in_root;
+    #[pymodule_export]
     use super::scan::{Comparison, Progress, Rules, Sealed, compare, kernel, seal};
+    #[pymodule_export]
+    use super::watcher::{Changes, Watcher};
 }

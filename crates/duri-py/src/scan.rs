@@ -1,14 +1,18 @@
 //! Sealing and comparing, from Python.
 
+use std::num::NonZeroU64;
 use std::os::fd::BorrowedFd;
 
-use duri_core::{Finding, Patterns, Request, ScanError};
+use duri_core::{Finding, Look, Notice, Part, Patterns, Request, ScanError};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 
 use crate::artifacts::{Attributes, Checksums, algorithm};
 use crate::errors;
+use crate::memory::Memory;
+use crate::watcher::Watcher;
 
 /// Beyond this, threads only wait for each other.
 const MAX_THREADS: usize = 256;
@@ -43,7 +47,7 @@ impl Progress {
 
 /// A compiled policy.
 #[pyclass(frozen, module = "duri.tree._core")]
-pub(crate) struct Rules(duri_core::Rules);
+pub(crate) struct Rules(pub(crate) duri_core::Rules);
 
 #[pymethods]
 impl Rules {
@@ -92,6 +96,7 @@ pub(crate) struct Comparison {
     verified_files: usize,
     bytes_hashed: u64,
     duration_ns: u64,
+    whole_needed: bool,
 }
 
 /// Findings as (kind, path, expected, actual).
@@ -130,7 +135,7 @@ fn run<T: Send>(
 }
 
 /// Take the root's number for the time of a call.
-fn borrow_root<'a>(root_fd: i32) -> PyResult<BorrowedFd<'a>> {
+pub(crate) fn borrow_root<'a>(root_fd: i32) -> PyResult<BorrowedFd<'a>> {
     if root_fd < 0 {
         return Err(PyValueError::new_err("root_fd must not be negative"));
     }
@@ -168,7 +173,8 @@ pub(crate) fn seal(
 #[pyfunction]
 #[pyo3(signature = (
     root_fd, *, rules, algorithm, checksums, attributes, exclude, threads, progress,
-    total_bytes = None
+    total_bytes = None, memory = None, reread = true, only = None, watcher = None,
+    bytes_per_second = None
 ))]
 #[allow(clippy::too_many_arguments, reason = "keyword arguments on the Python side")]
 pub(crate) fn compare(
@@ -182,17 +188,34 @@ pub(crate) fn compare(
     threads: usize,
     progress: &Progress,
     total_bytes: Option<u64>,
+    memory: Option<&Memory>,
+    reread: bool,
+    only: Option<Vec<(PyBackedBytes, bool)>>,
+    watcher: Option<&Watcher>,
+    bytes_per_second: Option<u64>,
 ) -> PyResult<Comparison> {
-    let request = request(root_fd, rules, algorithm, exclude, threads, progress)?;
+    let mut request = request(root_fd, rules, algorithm, exclude, threads, progress)?;
+    request.notice = watcher.map(|watcher| &watcher.0 as &dyn Notice);
+    request.bytes_per_second = bytes_per_second.map(rate).transpose()?;
+    let only: Option<Vec<Part>> = only.map(|only| {
+        only.into_iter().map(|(path, deep)| Part { path: path.to_vec(), deep }).collect()
+    });
+    let look = Look {
+        memory: memory.map(|memory| &memory.0),
+        unchanged_unread: !reread,
+        only: only.as_deref(),
+    };
     let attributes = attributes.map(|attributes| &attributes.0);
-    let found =
-        run(py, |tick| duri_core::compare(request, &checksums.0, attributes, total_bytes, tick))?;
+    let found = run(py, |tick| {
+        duri_core::compare(request, &checksums.0, attributes, total_bytes, look, tick)
+    })?;
     Ok(Comparison {
         findings: tuples(py, found.findings)?,
         total_files: found.total_files,
         verified_files: found.verified_files,
         bytes_hashed: found.bytes_hashed,
         duration_ns: found.duration_ns,
+        whole_needed: found.whole_needed,
     })
 }
 
@@ -214,7 +237,14 @@ fn request<'a>(
         exclude,
         threads,
         progress: &progress.0,
+        notice: None,
+        bytes_per_second: None,
     })
+}
+
+fn rate(bytes_per_second: u64) -> PyResult<NonZeroU64> {
+    NonZeroU64::new(bytes_per_second)
+        .ok_or_else(|| PyValueError::new_err("bytes_per_second must be positive"))
 }
 
 /// Return the name of the SHA-256 kernel in use.

@@ -15,9 +15,13 @@ _COMMANDS = {
     "seal": "seal a folder as a signed release",
     "verify": "say whether what is here is what was released",
     "gate": "verify, then become a command; for boot",
+    "watch": "keep proving it while it runs",
     "sign": "countersign releases, or permit going back to one",
     "keys": "make keys and lead them through their life",
     "export": "write a release's checksums for other tools",
+    "receipts": "check what a watcher recorded",
+    "report": "make the auditor's page from receipts",
+    "status": "ask a running watcher how the release is",
     "settings": "print each setting and where it came from",
 }
 

@@ -1,9 +1,11 @@
-"""One log line about a verdict, for `duri gate` and whatever collects its output.
+"""Log lines, for `duri gate`, `duri watch` and whatever collects their output.
 
 Guarantees: one line whatever the names hold; the fields and their order are fixed; nothing but
 msgspec is imported, because a boot waits for it. Levels are those of syslog's names: `info` where
 verified, `warning` for a warning, `critical` for what pages.
 """
+
+from collections.abc import Mapping
 
 import msgspec
 
@@ -75,7 +77,17 @@ def line(verdict: Verdict, *, event: str, reason: str | None = None, code: int =
 
 def as_json(verdict: Verdict, *, event: str, reason: str | None = None, code: int = 0) -> bytes:
     """Return the line as one JSON object and a newline."""
-    return msgspec.json.encode(line(verdict, event=event, reason=reason, code=code)) + b"\n"
+    return json(line(verdict, event=event, reason=reason, code=code))
+
+
+def json(fields: object) -> bytes:
+    """Return fields as one JSON object and a newline."""
+    return msgspec.json.encode(fields) + b"\n"
+
+
+def logfmt(fields: Mapping[str, object]) -> bytes:
+    """Return fields as `key=value` pairs and a newline."""
+    return (" ".join(_pair(key, value) for key, value in fields.items()) + "\n").encode()
 
 
 def as_text(verdict: Verdict, *, event: str, reason: str | None = None, code: int = 0) -> bytes:

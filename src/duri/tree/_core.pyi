@@ -10,18 +10,23 @@ from typing import TypeAlias, final
 
 __all__ = [
     "Attributes",
+    "Changes",
     "Checksums",
     "Comparison",
     "FormatError",
+    "Memory",
     "Progress",
     "Rules",
     "ScanCancelled",
     "Sealed",
+    "Watcher",
     "compare",
     "exchange",
     "kernel",
+    "open_in_root",
     "rename_new",
     "seal",
+    "set_io_priority",
     "sha256",
 ]
 
@@ -109,6 +114,23 @@ class Comparison:
     def bytes_hashed(self) -> int: ...
     @property
     def duration_ns(self) -> int: ...
+    @property
+    def whole_needed(self) -> bool:
+        """The parts do not tell: this is no answer, and a comparison of the whole gives one."""
+
+@final
+class Memory:
+    """What a comparison found, kept so that the next may look at less.
+
+    It belongs to one seal, policy and root, and clears itself when it meets others.
+    """
+
+    def __new__(cls) -> Memory: ...
+    def __len__(self) -> int:
+        """Return how many sealed files are known to be as sealed."""
+
+    def clear(self) -> None:
+        """Forget everything; raise RuntimeError while a comparison uses it."""
 
 def seal(
     root_fd: int,
@@ -130,8 +152,18 @@ def compare(
     threads: int,
     progress: Progress,
     total_bytes: int | None = None,
+    memory: Memory | None = None,
+    reread: bool = True,
+    only: Sequence[tuple[bytes, bool]] | None = None,
+    watcher: Watcher | None = None,
+    bytes_per_second: int | None = None,
 ) -> Comparison:
-    """Compare; a file larger than `total_bytes`, all sealed files' size, is not read."""
+    """Compare; a file larger than `total_bytes`, all sealed files' size, is not read.
+
+    With a memory the answer is about the whole tree, whatever is looked at: `only` names folders
+    (path, deep), and without `reread` a file whose identity is the remembered one is not opened.
+    Raises RuntimeError while another comparison uses the memory.
+    """
 
 def sha256(data: bytes) -> str:
     """Return the lower-case hexadecimal SHA-256 of bytes, the interpreter lock released."""
@@ -144,3 +176,65 @@ def exchange(one: bytes, other: bytes) -> None:
 
 def rename_new(source: bytes, target: bytes) -> None:
     """Rename onto a name that is not there (RENAME_NOREPLACE); raise OSError with its errno."""
+
+@final
+class Watcher:
+    """Events below one root: which folders are to be looked at again.
+
+    Raises OSError where the kernel or the process's rights refuse a source; `source` is "fanotify",
+    which asks for CAP_SYS_ADMIN, or "inotify".
+    """
+
+    def __new__(cls, *, rules: Rules, exclude: bytes | None, source: str) -> Watcher: ...
+    @property
+    def source(self) -> str: ...
+    def fileno(self) -> int:
+        """Return a descriptor that is readable when events wait."""
+
+    def watch(self, folder_fd: int, path: bytes, *, artifacts: bool = False) -> None:
+        """Watch a folder; raise OSError and count the folder as refused where that fails.
+
+        With `artifacts` it is watched as the artifacts' folder, wherever it lies.
+        """
+
+    def read(self) -> Changes:
+        """Take what waits, up to a bound, without waiting."""
+
+    @property
+    def watches(self) -> int: ...
+    @property
+    def refused(self) -> int:
+        """How many folders could not be watched when it was last tried."""
+
+    @property
+    def refusal(self) -> int | None:
+        """The errno of the last refusal."""
+
+    def forget(self) -> None:
+        """Drop all watches; events that wait say nothing any more."""
+
+@final
+class Changes:
+    """What changed since the last reading."""
+
+    @property
+    def folders(self) -> list[tuple[bytes, bool]]:
+        """Folders by path, each once; true: it appeared, and all below is unknown."""
+
+    @property
+    def artifacts(self) -> bool: ...
+    @property
+    def root_gone(self) -> bool: ...
+    @property
+    def lost(self) -> bool: ...
+    @property
+    def events(self) -> int: ...
+    @property
+    def origins(self) -> list[tuple[bytes, int, int | None, str | None]]:
+        """Return (path, pid, uid, command) where the kernel tells who it was."""
+
+def open_in_root(root_fd: int, path: bytes) -> int:
+    """Open a folder with `root_fd` as "/"; raise OSError, ENOSYS before Linux 5.6."""
+
+def set_io_priority(kind: str, level: int = 4) -> None:
+    """Make the calling thread "idle" or "best-effort", and threads it starts; raise OSError."""

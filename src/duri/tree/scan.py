@@ -11,75 +11,41 @@ import os
 
 import msgspec
 
-from duri.errors import MalformedError, UnverifiableError, UsageError
+from duri.errors import UnverifiableError, UsageError
 from duri.policy import Policy
 from duri.tree import _core
-from duri.verdict import Finding, Kind, Status
+from duri.tree.comparison import (
+    EVERYTHING,
+    UNSEEN,
+    Baseline,
+    Comparison,
+    Look,
+    Memory,
+    baseline,
+    compare,
+    compare_with,
+    parse,
+)
+from duri.tree.progress import Progress
+from duri.tree.rules import compiled
 
 __all__ = [
+    "EVERYTHING",
     "UNSEEN",
+    "Baseline",
     "Comparison",
+    "Look",
+    "Memory",
     "Progress",
     "Sealed",
+    "baseline",
     "compare",
+    "compare_with",
     "kernel",
     "open_root",
     "seal",
     "sum_lines",
 ]
-
-UNSEEN = frozenset({Kind.UNREADABLE, Kind.IO_ERROR})
-
-_DETAILS = {
-    Kind.MODIFIED: "the content is not what was sealed",
-    Kind.MISSING: "sealed, and not there",
-    Kind.NEW: "there, and not sealed",
-    Kind.TYPE: "another type of file than was sealed",
-    Kind.MODE: "the mode is not what was sealed",
-    Kind.LINK_TARGET: "the link leads elsewhere than was sealed",
-    Kind.CAPABILITY: "the file capability is not what was sealed",
-    Kind.OWNER: "the owner is not what was sealed",
-    Kind.HARD_LINK: "another name outside the sealed tree reaches this file",
-    Kind.MOUNT_POINT: "something is mounted here, over what was sealed",
-    Kind.CHANGING: "it is being written to while it is read",
-    Kind.EXECUTABLE: "executable, where the policy allows data only",
-    Kind.UNREADABLE: "it may not be read",
-    Kind.IO_ERROR: "reading it failed",
-}
-
-
-class Progress:
-    """How far a scan is, readable from another thread; cancelling it cancels the scan.
-
-    Attributes:
-        total_files: how many there will be, once that is known.
-        total_bytes: how many when they were sealed, once that is known.
-    """
-
-    __slots__ = ("counters", "total_bytes", "total_files")
-
-    def __init__(self) -> None:
-        self.counters = _core.Progress()
-        self.total_files: int | None = None
-        self.total_bytes: int | None = None
-
-    @property
-    def files(self) -> int:
-        """Files read so far."""
-        return self.counters.files
-
-    @property
-    def bytes(self) -> int:
-        """Bytes hashed so far."""
-        return self.counters.bytes
-
-    def expect(self, *, files: int, size: int) -> None:
-        """Say how much there will be."""
-        self.total_files, self.total_bytes = files, size
-
-    def cancel(self) -> None:
-        """End the scan soon; whoever runs it gets an UnverifiableError."""
-        self.counters.cancel()
 
 
 class Sealed(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,16 +66,6 @@ class Sealed(msgspec.Struct, frozen=True, kw_only=True):
     duration_ms: int
     refusals: tuple[tuple[str, bytes, str], ...]
     warnings: tuple[tuple[str, bytes, str], ...]
-
-
-class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """What comparing found; counts are of sealed files, bytes were hashed."""
-
-    findings: tuple[Finding, ...]
-    total_files: int
-    verified_files: int
-    bytes_hashed: int
-    duration_ms: int
 
 
 def open_root(root: str) -> int:
@@ -153,7 +109,7 @@ def seal(
     try:
         found = _core.seal(
             root_fd,
-            rules=_rules(policy),
+            rules=compiled(policy),
             algorithm=algorithm,
             exclude=exclude,
             threads=threads,
@@ -172,66 +128,9 @@ def seal(
     )
 
 
-def compare(
-    root_fd: int,
-    *,
-    checksums: bytes,
-    attributes: bytes | None,
-    policy: Policy,
-    algorithm: str,
-    strict: bool,
-    exclude: bytes | None,
-    threads: int,
-    total_bytes: int | None = None,
-    progress: Progress | None = None,
-) -> Comparison:
-    """Compare a tree with its authenticated seal.
-
-    Args:
-        root_fd: the root, as `open_root` gave it.
-        checksums: the bytes of `checksums.json`.
-        attributes: the raw `attributes` of the metadata; None leaves them unjudged.
-        policy: the sealed policy.
-        algorithm: the sealed hash algorithm.
-        strict: whether a new file fails.
-        exclude: the artifacts folder relative to the root, left out of the scan.
-        threads: how many read and hash at once.
-        total_bytes: the sealed files' size together; a larger file is modified, and is not read.
-        progress: counters to add to; cancelling them cancels the scan.
-
-    Raises:
-        MalformedError: the checksums or the attributes are not canonical.
-        UnverifiableError: it was cancelled.
-    """
-    try:
-        found = _core.compare(
-            root_fd,
-            rules=_rules(policy),
-            algorithm=algorithm,
-            checksums=_parse(checksums, algorithm),
-            attributes=None if attributes is None else _parse_attributes(attributes),
-            exclude=exclude,
-            threads=threads,
-            progress=(progress or Progress()).counters,
-            total_bytes=total_bytes,
-        )
-    except _core.ScanCancelled as error:
-        raise UnverifiableError("the scan was cut short") from error
-    return Comparison(
-        findings=tuple(
-            _finding(Kind(kind), path, expected, actual, strict=strict)
-            for kind, path, expected, actual in found.findings
-        ),
-        total_files=found.total_files,
-        verified_files=found.verified_files,
-        bytes_hashed=found.bytes_hashed,
-        duration_ms=found.duration_ns // 1_000_000,
-    )
-
-
 def seals_path(checksums: bytes, algorithm: str, path: bytes) -> bool:
     """Return whether a path, relative to the root, is among the sealed files."""
-    return _parse(checksums, algorithm).digest(path) is not None
+    return parse(checksums, algorithm).digest(path) is not None
 
 
 def sum_lines(checksums: bytes, algorithm: str) -> bytes:
@@ -240,57 +139,9 @@ def sum_lines(checksums: bytes, algorithm: str) -> bytes:
     Raises:
         MalformedError: the checksums are not canonical.
     """
-    return _parse(checksums, algorithm).sum_lines()
+    return parse(checksums, algorithm).sum_lines()
 
 
 def kernel() -> str:
     """Return the name of the SHA-256 code in use."""
     return _core.kernel()
-
-
-def _parse(checksums: bytes, algorithm: str) -> _core.Checksums:
-    try:
-        return _core.Checksums.parse(checksums, algorithm)
-    except _core.FormatError as error:
-        raise MalformedError("malformed", where="checksums.json", got=str(error)) from error
-
-
-def _parse_attributes(attributes: bytes) -> _core.Attributes:
-    try:
-        return _core.Attributes.parse(attributes)
-    except _core.FormatError as error:
-        where = "deployment_metadata.json"
-        raise MalformedError("malformed attributes", where=where, got=str(error)) from error
-
-
-def _rules(policy: Policy) -> _core.Rules:
-    try:
-        return _core.Rules(
-            ignore=policy.ignore,
-            mutable=policy.mutable,
-            append_only=policy.append_only,
-            external_links=policy.external_links,
-            owners=policy.owners,
-            case_twins=policy.case_twins,
-        )
-    except _core.FormatError as error:
-        raise UsageError("not a pattern", expected="a gitignore pattern", got=str(error)) from error
-
-
-def _finding(
-    kind: Kind, path: bytes, expected: str | None, actual: str | None, *, strict: bool
-) -> Finding:
-    if kind in UNSEEN:
-        status = Status.UNVERIFIABLE
-    elif kind is Kind.NEW and not strict:
-        status = Status.VERIFIED
-    else:
-        status = Status.CORRUPTED
-    return Finding(
-        kind=kind,
-        status=status,
-        path=path,
-        expected=expected,
-        actual=actual,
-        detail=_DETAILS[kind],
-    )

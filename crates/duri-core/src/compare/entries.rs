@@ -9,13 +9,13 @@ use std::sync::Arc;
 use rustix::fs::readlinkat;
 use rustix::io::Errno;
 
-use super::worker::{Job, Known, Task, Worker};
+use super::worker::{Job, Known, Step, Task, Visit, Worker};
 use crate::expected::What;
 use crate::finding::{Finding, Kind, printable};
 use crate::folder::Folder;
 use crate::free;
 use crate::hard_links::Name;
-use crate::join::{Group, Match, is_sealed, join, name_of};
+use crate::join::{Group, Match, find, join, name_of};
 use crate::open::{Type, stat_entry};
 use crate::path::MAX_PATH;
 use crate::pool::Queue;
@@ -23,29 +23,48 @@ use crate::pool::Queue;
 /// Files of one task. Fewer are looked at by the thread that listed their folder.
 const BATCH: usize = 64;
 
+/// What comes of a folder's entries.
+struct Found {
+    /// How far the folder is looked at.
+    step: Step,
+    jobs: Vec<Job>,
+    tasks: Vec<Task>,
+    /// Of the findings before: what lies below entries that are left as they were.
+    left: Vec<Range<usize>>,
+}
+
 impl Worker<'_> {
     /// Join a folder's listing with what is sealed there; say whether the scan sees anything in it.
     pub(crate) fn entries(
         &mut self,
         folder: &Arc<Folder>,
         sealed: Range<u32>,
+        step: Step,
         queue: &Queue<'_, Task>,
     ) -> bool {
         let shared = self.shared;
         let mut visible = false;
-        let mut jobs = Vec::new();
-        let mut tasks = Vec::new();
+        let mut found = Found { step, jobs: Vec::new(), tasks: Vec::new(), left: Vec::new() };
         let prefix = folder.prefix.len();
-        join(&folder.listing, &shared.expected, prefix, sealed.clone(), |found| match found {
+        join(&folder.listing, &shared.expected, prefix, sealed.clone(), |one| match one {
             Match::Both(entry, group) => {
                 visible = true;
-                self.both(folder, entry, group, &mut jobs, &mut tasks);
+                self.both(folder, entry, group, &mut found);
             }
             Match::Listed(entry) => {
-                visible |= self.unsealed(folder, entry, &sealed, &mut tasks);
+                visible |= self.unsealed(folder, entry, &sealed, &mut found);
             }
-            Match::Sealed(group) => self.absent(folder, group),
+            Match::Sealed(group) => {
+                if step != Step::Whole {
+                    self.replace_sealed(group.entries.clone());
+                }
+                self.absent(folder, group);
+            }
         });
+        let Found { jobs, mut tasks, left, .. } = found;
+        if step != Step::Whole {
+            self.replace_entries(&folder.prefix, &left);
+        }
         let inline = jobs.len() <= BATCH;
         if !inline {
             tasks.extend(
@@ -63,37 +82,45 @@ impl Worker<'_> {
     }
 
     /// Handle a name that is listed and sealed.
-    fn both(
-        &mut self,
-        folder: &Arc<Folder>,
-        entry: u32,
-        group: Group,
-        jobs: &mut Vec<Job>,
-        tasks: &mut Vec<Task>,
-    ) {
-        let sealed = group.entries;
-        let first = sealed.start;
-        let what = self.shared.expected.what(first);
-        let parent = || Arc::clone(folder);
+    fn both(&mut self, folder: &Arc<Folder>, entry: u32, group: Group, found: &mut Found) {
+        let expected = &self.shared.expected;
+        let first = group.entries.start;
+        let what = expected.what(first);
         if group.is_folder {
             if what == What::MutableFolder {
-                tasks.push(Task::Mutable { parent: parent(), entry });
-                return;
+                return self.enter_mutable(folder, entry, found);
             }
-            let length = folder.prefix.len() + folder.name(entry).len();
-            let own = (self.shared.expected.path(first).len() == length).then_some(first);
-            let sealed = first + u32::from(own.is_some())..sealed.end;
-            tasks.push(Task::Folder { parent: parent(), entry, sealed, known: Known::Sealed(own) });
+            let step = match found.step {
+                Step::Part(node) => self.step_into(node, folder, entry, &group, &mut found.left),
+                Step::Own | Step::Whole => Step::Whole,
+            };
+            let own = group.own(expected, folder.prefix.len() + folder.name(entry).len());
+            let sealed = first + u32::from(own.is_some())..group.entries.end;
+            let visit = Visit { sealed, known: Known::Sealed(own), step, listed: true };
+            found.tasks.push(Task::Folder { parent: Arc::clone(folder), entry, visit });
             return;
         }
+        if found.step != Step::Whole {
+            self.replace_sealed(group.entries);
+        }
         match (what, folder.kind(entry)) {
-            (What::File, Type::File) => jobs.push(Job { entry, sealed: first }),
+            (What::File, Type::File) => found.jobs.push(Job { entry, sealed: first }),
             (What::Link, Type::Link) => self.link(folder, entry, first),
             (What::MutableFile, Type::File) => {
                 free::check_file(&self.shared.scan, folder, entry, &mut self.findings);
             }
             (what, kind) => self.replaced(folder.path(entry), what, kind),
         }
+    }
+
+    fn enter_mutable(&self, folder: &Arc<Folder>, entry: u32, found: &mut Found) {
+        let step = match found.step {
+            Step::Part(node) => self.step_into_mutable(node, folder, entry, &mut found.left),
+            Step::Own | Step::Whole => Some(Step::Whole),
+        };
+        let parent = || Arc::clone(folder);
+        let task = |step| Task::Mutable { parent: parent(), entry, step, listed: true };
+        found.tasks.extend(step.map(task));
     }
 
     pub(crate) fn replaced(&mut self, path: Vec<u8>, what: What, kind: Type) {
@@ -134,17 +161,20 @@ impl Worker<'_> {
         folder: &Arc<Folder>,
         entry: u32,
         sealed: &Range<u32>,
-        tasks: &mut Vec<Task>,
+        found: &mut Found,
     ) -> bool {
         let scan = &self.shared.scan;
         let (kind, path) = (folder.kind(entry), folder.path(entry));
         let is_folder = kind == Type::Folder;
         let (expected, prefix) = (&self.shared.expected, folder.prefix.len());
-        let parent = Arc::clone(folder);
-        if is_sealed(expected, prefix, sealed.clone(), folder.name(entry), !is_folder) {
+        let task = |known| {
+            let visit = Visit { sealed: 0..0, known, step: Step::Whole, listed: true };
+            Task::Folder { parent: Arc::clone(folder), entry, visit }
+        };
+        if find(expected, prefix, sealed.clone(), folder.name(entry), !is_folder).is_some() {
             // `absent` reports the change of type.
             if is_folder {
-                tasks.push(Task::Folder { parent, entry, sealed: 0..0, known: Known::Reported });
+                found.tasks.push(task(Known::Reported));
             }
             return true;
         }
@@ -154,11 +184,11 @@ impl Worker<'_> {
         if scan.request.rules.is_mutable(&path, is_folder) {
             match kind {
                 Type::File => free::check_file(scan, folder, entry, &mut self.findings),
-                Type::Folder => tasks.push(Task::Mutable { parent, entry }),
+                Type::Folder => self.enter_mutable(folder, entry, found),
                 _ => self.findings.push(free::misplaced(kind, path)),
             }
         } else if is_folder && path.len() < MAX_PATH {
-            tasks.push(Task::Folder { parent, entry, sealed: 0..0, known: Known::New });
+            found.tasks.push(task(Known::New));
         } else {
             self.new_entry(folder, entry, path);
         }

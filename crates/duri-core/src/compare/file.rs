@@ -32,6 +32,9 @@ impl Worker<'_> {
             if self.shared.scan.stop.load(Ordering::Relaxed) {
                 return;
             }
+            if self.is_known(folder, *job) {
+                continue;
+            }
             match self.opened(folder, *job) {
                 Some((_, stat)) if !alone && is_heavy(&stat) => heavy.push(*job),
                 Some((fd, stat)) => self.file(folder, *job, &fd, stat),
@@ -45,6 +48,25 @@ impl Worker<'_> {
                 .into_iter()
                 .map(|job| Task::Files { folder: Arc::clone(folder), jobs: vec![job] }),
         );
+    }
+
+    /// Say whether a file is the one that was verified before, as far as its identity tells.
+    fn is_known(&mut self, folder: &Folder, Job { entry, sealed }: Job) -> bool {
+        let Some(memory) = self.shared.memory.as_ref().filter(|memory| memory.trusted) else {
+            return false;
+        };
+        let Ok(stat) = stat_entry(&folder.fd, folder.name(entry)) else {
+            return false;
+        };
+        if Type::of(&stat) != Type::File || !memory.files.matches(sealed, &stat) {
+            return false;
+        }
+        memory.files.set_verified(sealed);
+        if let Some(name) = Name::of(&stat, Some(sealed.into())) {
+            self.names.push(name);
+            self.part.unchanged.push(sealed);
+        }
+        true
     }
 
     /// Open what must be a regular file; what it is instead is a finding.
@@ -69,7 +91,18 @@ impl Worker<'_> {
         let before = self.findings.len();
         self.judge_file(fd, &stat, sealed, &path);
         let clean = self.findings.len() == before;
-        self.names.extend(Name::of(&stat, Some(sealed.into())));
+        let name = Name::of(&stat, Some(sealed.into()));
+        if let Some(memory) = &self.shared.memory {
+            if name.is_some() && memory.files.matches(sealed, &stat) {
+                self.part.unchanged.push(sealed);
+            }
+            if clean {
+                memory.files.propose(sealed, &stat, memory.settled_before);
+            } else {
+                memory.files.forget(sealed);
+            }
+        }
+        self.names.extend(name);
         if let Err(errno) = self.content(fd, stat, sealed, clean) {
             self.findings.push(Finding::of_errno(errno, path()));
         }
@@ -147,7 +180,10 @@ impl Worker<'_> {
         match content {
             Content::Digest(digest) => {
                 if is_hex_of(expected.hex(sealed), digest.as_bytes()) {
-                    self.verified += usize::from(clean);
+                    if clean {
+                        self.verified += 1;
+                        shared.confirm(sealed);
+                    }
                 } else {
                     self.findings.push(modified(hex(digest.as_bytes())));
                 }
@@ -168,7 +204,10 @@ impl Worker<'_> {
         hasher.finish(|token, digest| {
             let sealed = u32::try_from(token & (CLEAN - 1)).expect("an index of the table");
             if is_hex_of(expected.hex(sealed), digest) {
-                *verified += usize::from(token & CLEAN != 0);
+                if token & CLEAN != 0 {
+                    *verified += 1;
+                    shared.confirm(sealed);
+                }
             } else {
                 let finding = Finding::new(Kind::Modified, expected.path(sealed).to_vec());
                 findings.push(finding.expected(expected.hex(sealed)).actual(hex(digest)));

@@ -8,8 +8,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use duri_core::{
-    Algorithm, Attributes, Checksums, Comparison, Finding, Patterns, Progress, Request, Rules,
-    Sealed, compare, printable, seal,
+    Algorithm, Attributes, Checksums, Comparison, Finding, Look, Patterns, Progress, Request,
+    Rules, Sealed, compare, printable, seal,
 };
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
@@ -132,6 +132,8 @@ impl Tree {
             exclude: Some(b".duri"),
             threads,
             progress: &progress,
+            notice: None,
+            bytes_per_second: None,
         };
         seal(request, &mut || true).unwrap()
     }
@@ -156,10 +158,13 @@ impl Tree {
             exclude: Some(b".duri"),
             threads,
             progress: &progress,
+            notice: None,
+            bytes_per_second: None,
         };
         let checksums = Checksums::parse(sealed.checksums.clone(), algorithm).unwrap();
         let attributes = Attributes::parse(&sealed.attributes).unwrap();
         let total = Some(sealed.total_bytes);
-        compare(request, &checksums, Some(&attributes), total, &mut || true).unwrap()
+        compare(request, &checksums, Some(&attributes), total, Look::default(), &mut || true)
+            .unwrap()
     }
 }

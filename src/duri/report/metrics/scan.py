@@ -8,14 +8,14 @@ Guarantees:
    the release before are gone with it, so the number of series stays the same for ever.
 3. Gauges only: no timestamps (a textfile collector drops a file that has any), no `_created`.
 
-The registry comes in as an argument. Key age, events lost and receipts are left to their owners,
-files to `duri.report.textfile`.
+The registry comes in as an argument. What is about the watcher is left to
+`duri.report.metrics.watching`, files to `duri.report.textfile`.
 """
 
 from collections.abc import Iterable, Mapping
 
 import msgspec
-from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
@@ -136,9 +136,18 @@ def scan_of_result(
 
 
 class ScanMetrics(Collector):
-    """The series of the last scan, registered in `registry`."""
+    """The series of the last scan, registered in `registry`.
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    Args:
+        registry: where they are registered.
+        before: what an earlier process had counted (`failures_in` its textfile), from which the
+            first scan here goes on counting.
+    """
+
+    def __init__(
+        self, registry: CollectorRegistry, *, before: Mapping[str, int] | None = None
+    ) -> None:
+        self._before = dict(before or {})
         # One tuple, replaced in one step, is what keeps a reader from seeing half of a scan.
         self._state: tuple[Scan | None, Streak | None] = (None, None)
         registry.register(self)
@@ -146,7 +155,19 @@ class ScanMetrics(Collector):
     def record(self, scan: Scan) -> None:
         """Replace the series by those of `scan` and count its status."""
         _, streak = self._state
-        self._state = (scan, _counted(streak, scan.status))
+        self._state = (scan, _counted(streak or self._carried(scan.status), scan.status))
+
+    def record_check(self, check: Scan) -> None:
+        """Show what was found between two scans, where events asked for a look.
+
+        That is no scan: it lengthens no row, and time, duration and bytes stay those of the last
+        scan. Another status than the row's ends it, as it is one no longer.
+        """
+        scan, streak = self._state
+        streak = streak or self._carried(check.status)
+        if streak is None or streak.status is not check.status:
+            streak = Streak(check.status, 0, whole=streak is None)
+        self._state = (_between(scan, check), streak)
 
     def resume(self, failures: Mapping[str, int]) -> None:
         """Go on counting from what an earlier process had counted; does nothing the second time."""
@@ -156,8 +177,14 @@ class ScanMetrics(Collector):
             self._state = (scan, Streak(streak.status, length, whole=False))
 
     def clear(self) -> None:
-        """Forget every scan."""
+        """Forget every scan, and what an earlier process had counted."""
+        self._before = {}
         self._state = (None, None)
+
+    def _carried(self, status: Status) -> Streak | None:
+        """Return the row that an earlier process left, where this status goes on with it."""
+        length = self._before.get(status, 0)
+        return Streak(status, length, whole=False) if length else None
 
     def describe(self) -> Iterable[Metric]:
         """Return the families, so that registering them twice is an error."""
@@ -182,17 +209,22 @@ def failures_in(exposition: str) -> dict[str, int]:
     return failures
 
 
-def exposition(registry: CollectorRegistry) -> bytes:
-    """Return the Prometheus text format, version 0.0.4, of everything in the registry."""
-    return generate_latest(registry)
-
-
 def _counted(streak: Streak | None, status: Status) -> Streak:
     if streak is None:
         return Streak(status, 1, whole=True)
     if streak.status is status:
         return Streak(status, streak.length + 1, whole=streak.whole)
     return Streak(status, 1, whole=False)
+
+
+def _between(scan: Scan | None, check: Scan) -> Scan:
+    last = scan or Scan(status=check.status, scanned_at=0)
+    summary = msgspec.structs.replace(
+        check.summary,
+        scan_duration_ms=last.summary.scan_duration_ms,
+        bytes_hashed=last.summary.bytes_hashed,
+    )
+    return msgspec.structs.replace(check, scanned_at=last.scanned_at, summary=summary)
 
 
 def _families(scan: Scan | None, streak: Streak | None) -> Iterable[Metric]:

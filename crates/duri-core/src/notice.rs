@@ -1,0 +1,15 @@
+//! Who is told of each folder before it is listed.
+//!
+//! Guarantees: a folder is told of after it is opened and before it is listed, so that whoever watches
+//! it from then on misses no change between the listing and the first event.
+
+use std::os::fd::BorrowedFd;
+
+/// Someone who wants to know each folder of a scan, such as a watcher that asks for its events.
+pub trait Notice: Sync {
+    /// Take note of a folder that is about to be listed.
+    ///
+    /// Called from several threads. It cannot fail: what could not be done is for the implementor to
+    /// count. `path` is relative to the root, without a slash at its end, and empty for the root.
+    fn folder(&self, folder: BorrowedFd<'_>, path: &[u8]);
+}

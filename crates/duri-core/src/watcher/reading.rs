@@ -1,0 +1,95 @@
+//! Taking events out of the kernel's queue.
+//!
+//! Guarantees: never waits; at most `MAX_READS` buffers at a time. The watches are locked for one
+//! buffer, so a scan that adds some waits for no longer than that.
+
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+
+use duri_fanotify::Group;
+use rustix::fs::inotify::{ReadFlags, Reader};
+use rustix::io::Errno;
+
+use super::changes::Changes;
+use super::state::{Event, State};
+use super::{Queue, Watcher};
+
+const BUFFER: usize = 64 * 1024;
+/// Four megabytes: more than a queue of the usual 16,384 events holds.
+const MAX_READS: usize = 64;
+
+pub(super) fn read(watcher: &Watcher) -> Result<Changes, Errno> {
+    let mut changes = Changes::default();
+    let result = match &watcher.queue {
+        Queue::Inotify(queue) => read_inotify(watcher, queue, &mut changes),
+        Queue::Fanotify(group) => read_fanotify(watcher, group, &mut changes),
+    };
+    match result {
+        Ok(()) | Err(Errno::AGAIN) => Ok(changes),
+        Err(errno) => Err(errno),
+    }
+}
+
+fn read_inotify(watcher: &Watcher, queue: &OwnedFd, changes: &mut Changes) -> Result<(), Errno> {
+    let mut buffer = vec![MaybeUninit::uninit(); BUFFER];
+    let mut reader = Reader::new(queue, &mut buffer);
+    for _ in 0..MAX_READS {
+        let mut state = watcher.state();
+        loop {
+            let event = match reader.next() {
+                Err(Errno::INTR) => continue,
+                other => other?,
+            };
+            changes.events += 1;
+            let (mask, name) = (event.events(), event.file_name().map(std::ffi::CStr::to_bytes));
+            if mask.contains(ReadFlags::QUEUE_OVERFLOW) {
+                changes.lost = true;
+            } else if let Ok(key) = u64::try_from(event.wd()) {
+                let event = Event { key, mask, name, pid: 0 };
+                state.take(&watcher.queue, &watcher.filter, &event, changes);
+            }
+            if reader.is_buffer_empty() {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn read_fanotify(watcher: &Watcher, group: &Group, changes: &mut Changes) -> Result<(), Errno> {
+    let mut buffer = vec![0; BUFFER];
+    for _ in 0..MAX_READS {
+        let mut state = watcher.state();
+        let length = match rustix::io::read(group, &mut buffer[..]) {
+            Err(Errno::INTR) => continue,
+            other => other?,
+        };
+        for event in duri_fanotify::events(&buffer[..length]) {
+            changes.events += 1;
+            take(watcher, &mut state, &event, changes);
+        }
+    }
+    Ok(())
+}
+
+fn take(
+    watcher: &Watcher,
+    state: &mut State,
+    event: &duri_fanotify::Event<'_>,
+    changes: &mut Changes,
+) {
+    #[allow(clippy::cast_possible_truncation, reason = "what is asked for has 32 bits")]
+    let mask = ReadFlags::from_bits_retain(event.mask as u32);
+    if mask.contains(ReadFlags::QUEUE_OVERFLOW) {
+        changes.lost = true;
+        return;
+    }
+    let Some(handle) = event.key.as_deref() else { return };
+    if let Some(key) = state.number(handle) {
+        let event = Event { key, mask, name: event.name, pid: event.pid };
+        state.take(&watcher.queue, &watcher.filter, &event, changes);
+    }
+    if event.name.is_none() && mask.contains(ReadFlags::DELETE_SELF) {
+        state.end_of(handle);
+    }
+}

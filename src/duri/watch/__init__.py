@@ -1,0 +1,1 @@
+"""Watching a running release: events and scans in, metrics, receipts and a page out."""

@@ -1,0 +1,1 @@
+"""The watcher's HTTP server: metrics, probes, status, receipts, the page and its live events."""
