@@ -37,11 +37,11 @@ say = @printf '==> %s\n'
 MAKEFLAGS += --no-builtin-rules
 
 ##@ Use
-.PHONY: help build demo bench
+.PHONY: help build demo bench bench-watch
 help: ## print this
 	@awk 'BEGIN {FS = ":.*## "} \
 	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-	  /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: $(VENV)/.built ## .venv with the locked packages, the compiled core and .venv/bin/duri
 	@:
@@ -51,6 +51,9 @@ demo: build ## seal a real tree, gate a command with it, damage it in every way
 
 bench: build .venv-bench/.installed .venv-runtime/.built ## compare with the floor and other tools; writes docs/benchmarks
 	@.venv-bench/bin/python -m bench --duri .venv-runtime/bin/duri $(BENCH_ARGS)
+
+bench-watch: build .venv-bench/.installed .venv-runtime/.built ## measure and soak the watcher; writes docs/benchmarks/watch.md
+	@.venv-bench/bin/python -m bench.watch --duri .venv-runtime/bin/duri $(BENCH_ARGS)
 
 ##@ Check
 .PHONY: test system lint types layers stubs rust tests fuzz

@@ -8,6 +8,7 @@
     targets       what is to be reached, and whether it is (pure)
     machine       what it ran on
     report        all of it as one value; `render` and `plots` show it
+    watch         the watcher's own: `python -m bench.watch`
 
 It leaves the product's correctness to the product's tests; its own is in `bench/tests`.
 """

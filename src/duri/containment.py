@@ -38,5 +38,23 @@ def passes_through(path: str, root: str) -> bool:
     return False
 
 
+def lies_in(path: str, root: os.stat_result) -> bool:
+    """Return whether a path lies in a folder that is known by its identity, not by a path.
+
+    That is how the root of another process is known: it may be mounted here too, under another
+    name. A path that cannot be followed lies in none; whoever opens it says why it cannot be.
+    """
+    at = os.path.realpath(path)
+    while True:
+        try:
+            if os.path.samestat(os.stat(at), root):
+                return True
+        except (OSError, ValueError):
+            pass  # not there yet, or not to be seen; its folder may be
+        if at == os.path.dirname(at):
+            return False
+        at = os.path.dirname(at)
+
+
 def _parts(path: str) -> list[str]:
     return [part for part in path.split("/") if part]

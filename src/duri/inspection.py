@@ -9,6 +9,7 @@ Guarantees: bad evidence and bad trees give findings, never exceptions; nothing 
 two calls. What a caller passes back (`held`, a memory) saves work and decides nothing.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -47,6 +48,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         keyring: keys, or the file that holds them; the settings' own when None.
         artifacts: the artifacts folder; the settings' own, else `.duri` under the root, when None.
         from_archive: whether the release was brought back from an archive.
+        is_foreign: whether the root lies in another process's file system, where our paths mean
+            other files; it is then reached by its descriptor only.
     """
 
     root: str
@@ -54,6 +57,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     keyring: Keyring | str | None = None
     artifacts: str | None = None
     from_archive: bool = False
+    is_foreign: bool = False
 
 
 class Weighed(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,13 +110,14 @@ def weigh(
     settings = case.settings
     place = settings.artifacts if case.artifacts is None else case.artifacts
     try:
-        location = folder.locate(case.root, place)
+        location = folder.locate(case.root, place, is_foreign=case.is_foreign)
     except UsageError as error:
         return Weighed(findings=(findings.unverifiable(Kind.ARTIFACTS_MISSING, error),))
     raw = folder.read(location, root_fd=root_fd, held=held or {})
     here = circumstances.gather(
         settings,
         root=case.root,
+        foreign=os.fstat(root_fd) if case.is_foreign else None,
         keyring=case.keyring,
         signed=bool(raw.signatures()),
         now=now,
@@ -188,8 +193,8 @@ def compare(
         where = error.where or release.CHECKSUMS
         return Compared(findings=(findings.from_error(Kind.ARTIFACT_MALFORMED, where, error),))
     except UsageError as error:  # a sealed pattern that is none: nobody here called wrongly
-        found_it = findings.from_error(Kind.ARTIFACT_MALFORMED, release.METADATA, error)
-        return Compared(findings=(found_it,))
+        malformed = findings.from_error(Kind.ARTIFACT_MALFORMED, release.METADATA, error)
+        return Compared(findings=(malformed,))
     except UnverifiableError as error:
         return Compared(findings=(findings.unverifiable(Kind.SCAN_INCOMPLETE, error),))
     return Compared(
@@ -266,15 +271,10 @@ def _is_strict(settings: Settings, evidence: authenticity.Evidence) -> bool:
 def _miscounted(metadata: Metadata, found: scan.Comparison) -> tuple[Finding, ...]:
     if isinstance(metadata, release.OlderMetadata) or metadata.file_count == found.total_files:
         return ()
-    return (
-        findings.finding(
-            Kind.ARTIFACT_MALFORMED,
-            "the metadata counts other files than the checksums list",
-            path=release.METADATA,
-            expected=str(found.total_files),
-            actual=str(metadata.file_count),
-        ),
-    )
+    said = "the metadata counts other files than the checksums list"
+    expected, actual = str(found.total_files), str(metadata.file_count)
+    kind, path = Kind.ARTIFACT_MALFORMED, release.METADATA
+    return (findings.finding(kind, said, path=path, expected=expected, actual=actual),)
 
 
 def _summary(metadata: Metadata, settings: Settings, found: scan.Comparison) -> Summary:

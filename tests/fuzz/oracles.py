@@ -19,8 +19,10 @@ from duri.errors import KeyringError, MalformedError, UnverifiableError
 from duri.evidence import canonical, declaration, envelope, provenance, release, statement, witness
 from duri.evidence.envelope import Envelope
 from duri.evidence.keys import keyring
+from duri.report.receipt import receipt
 from duri.tree import _core
 from duri.tree.digest import sha256
+from duri.verdict import Status
 
 VECTORS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "vectors")
 _ARTIFACTS = os.path.join(VECTORS, "schema-2.0", "ecdsa-p256-sha256", "tree", ".duri")
@@ -31,6 +33,7 @@ _KEYRINGS = [
 _HEX = re.compile(r"[0-9a-f]{64}\Z")
 _MAX_PATH = 4095
 _MAX_CAPABILITY = 64
+_MAX_PAE = 3000
 
 Check = Callable[[bytes], None]
 
@@ -136,6 +139,26 @@ def check_witness(data: bytes) -> None:
         except UnverifiableError:
             return
     assert canonical.encode(parsed) == data
+
+
+def check_receipt(data: bytes) -> None:
+    """Check the parser of a receipt's line."""
+    try:
+        parsed = receipt.parse(data)
+    except MalformedError:
+        return
+    assert receipt.write(parsed) == data
+    value = json.loads(data)
+    again = json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    assert again.encode() == data
+    assert all(type(leaf) in {int, str} for leaf in _leaves(value))
+    assert parsed.at >= 0
+    assert receipt.signature_bytes(parsed)
+    # What is signed is these bytes but for the signature.
+    value.pop("signature")
+    rest = json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    if len(rest) < _MAX_PAE:
+        assert receipt.message(parsed).endswith(rest.encode())
 
 
 def check_checksums(data: bytes) -> None:
@@ -332,6 +355,29 @@ def _rollback() -> bytes:
 
 _SIGNED = _file(_ARTIFACTS, release.CHECKSUMS_SIGNATURE)
 
+_RECEIPT = receipt.write(
+    receipt.Receipt(
+        kind=receipt.Kind.SCAN,
+        status=Status.VERIFIED,
+        since="2026-01-01T00:00:00Z",
+        product="shop",
+        root="/srv/app",
+        root_identity=receipt.Identity(device=1, inode=2, boot="b"),
+        files=receipt.Files(total=1, verified=1, modified=0, missing=0, new=0),
+        scan_kind=receipt.ScanKind.FULL,
+        findings_digest=receipt.FIRST,
+        interval=300,
+        note="n\u00e9",
+        schema_version=receipt.SCHEMA_VERSION,
+        sequence=1,
+        time="2026-01-01T00:00:00Z",
+        watcher="0" * 16,
+        previous=receipt.FIRST,
+        keyid="0" * 64,
+        signature="AAAA",
+    )
+)
+
 TARGETS: dict[str, Check] = {
     "attributes": check_attributes,
     "checksums": check_checksums,
@@ -340,6 +386,7 @@ TARGETS: dict[str, Check] = {
     "keyring": check_keyring,
     "metadata": check_metadata,
     "provenance": check_provenance,
+    "receipt": check_receipt,
     "statement": check_statement,
     "witness": check_witness,
 }
@@ -359,6 +406,7 @@ SEEDS: dict[str, list[bytes]] = {
         b'{\n  "deployment_id": "d",\n  "schema_version": "1.0"\n}\n',
     ],
     "provenance": [_file(_ARTIFACTS, release.PROVENANCE)],
+    "receipt": [_RECEIPT],
     "statement": [base64.b64decode(json.loads(_SIGNED)["payload"]), _rollback()],
     "witness": [canonical.encode(witness.Witness(floors={"p/e": 3}, last_seen=4))],
 }

@@ -4,10 +4,16 @@ Every ```console block of a document is run by one shell in one empty folder, in
 .venv/bin on PATH, and every ```python block by the interpreter in that folder. Output is compared
 after normalising only what must differ between two runs: times, keyids, ids, durations. Blocks of
 any other kind are not run. A Korean edition has the very blocks of the English one.
+
+A watcher in the background gets a free port in place of ADDRESS. `duri status` is asked again for a
+few seconds while its first line is another one, as a person would who types faster than a watcher
+starts. What still runs at the end of a document is ended.
 """
 
 import os
 import re
+import shlex
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -24,19 +30,35 @@ DOCUMENTS = [
     "docs/exit-codes.md",
     "docs/formats.md",
     "docs/keys.md",
+    "docs/receipts.md",
     "docs/settings.md",
     "docs/threat-model.md",
+    "docs/watch.md",
 ]
 TWINS = [
     ("README.md", "README.ko.md"),
     *(
         (f"docs/{name}.md", f"docs/ko/{name}.md")
-        for name in ("containers", "exit-codes", "keys", "threat-model")
+        for name in ("containers", "exit-codes", "keys", "receipts", "threat-model", "watch")
     ),
 ]
 NEEDS = {"docs/formats.md": "jq"}
 
 MARK = "\x1e"
+ADDRESS = "127.0.0.1:9101"
+STATUS = "duri status"
+ASK_AGAIN = """
+_ask() {
+  local out code attempt
+  for attempt in {1..60}; do
+    out=$(eval "$2" 2>&1); code=$?
+    [[ ${out%%$'\\n'*} == "$1" ]] && break
+    sleep 0.1
+  done
+  printf '%s\\n' "$out"
+  return $code
+}
+"""
 FENCE = re.compile(r"^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
@@ -92,13 +114,25 @@ def normalised(output: str) -> str:
     return output
 
 
-def run_all(commands: list[str], folder: Path) -> list[str]:
-    """Run commands in one shell and return what each wrote, both streams together."""
-    script = ["_mark() { local code=$?; printf '\\036'; return $code; }", "umask 022"]
-    for command in commands:
-        script += [command, "_mark"]
+def run_all(shown: list[tuple[str, str]], folder: Path) -> list[str]:
+    """Run commands in one shell and return what each wrote, both streams together.
+
+    Args:
+        shown: each command with the output that a document shows for it.
+        folder: where the shell starts.
+    """
+    script = ["_mark() { local code=$?; printf '\\036'; return $code; }", "umask 022", ASK_AGAIN]
+    script += ["trap 'kill $(jobs -p) 2> /dev/null' EXIT"]
+    for command, expected in shown:
+        if command.startswith(STATUS):
+            first = expected.partition("\n")[0]
+            script += [f"_ask {shlex.quote(first)} {shlex.quote(command)}", "_mark"]
+        else:
+            script += [command, "_mark"]
+    address = f"127.0.0.1:{free_port()}"
+    text = "\n".join(script).replace(ADDRESS, address)
     ran = subprocess.run(
-        ["bash", "-c", "\n".join(script)],
+        ["bash", "-c", text.replace(STATUS, f"{STATUS} --url http://{address}")],
         cwd=folder,
         env={
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -112,15 +146,22 @@ def run_all(commands: list[str], folder: Path) -> list[str]:
         timeout=120,
         check=False,
     )
-    outputs = ran.stdout.split(MARK)
-    assert len(outputs) == len(commands) + 1, ran.stdout
+    outputs = ran.stdout.replace(address, ADDRESS).split(MARK)
+    assert len(outputs) == len(shown) + 1, ran.stdout
     return outputs[:-1]
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
 
 
 def differences(document: str, folder: Path) -> list[str]:
     """Run a document in a folder; return what is wrong about each output that it does not show."""
     shown = [(block, *step) for block in blocks(document) for step in steps(block)]
-    outputs = run_all([command for _, command, _ in shown], folder)
+    outputs = run_all([(command, expected) for _, command, expected in shown], folder)
     return [
         f"line {block.line}: $ {command}\n--- the document shows\n{expected}--- it gives\n{output}"
         for (block, command, expected), output in zip(shown, outputs, strict=True)
@@ -140,6 +181,14 @@ def test_a_session_that_is_not_real_is_caught(tmp_path: Path) -> None:
     document = "```console\n$ echo one; (exit 3)\none\n$ echo $?\n3\n$ echo two\nthree\n```\n"
     (found,) = differences(document, tmp_path)
     assert "$ echo two" in found
+
+
+def test_a_status_that_never_comes_is_caught(tmp_path: Path) -> None:
+    late = "$ duri() { echo . >> asked; [ $(wc -l < asked) -lt 3 ] && echo no || echo VERIFIED; }\n"
+    document = f"```console\n{late}$ duri status\nVERIFIED\n```\n"
+    assert differences(document, tmp_path) == []
+    (found,) = differences(document.replace("\nVERIFIED\n", "\nCORRUPTED\n"), tmp_path)
+    assert "VERIFIED" in found
 
 
 def test_python_blocks_are_run_and_their_output_compared(tmp_path: Path) -> None:

@@ -8,30 +8,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.conftest import Component, File, Folder, Link, RunDuri, Tree
+from tests.conftest import Component, RunDuri, Tree
 from tests.integration.shop import Shop
-from tests.integration.watching import Watcher, watching
-
-FILES = {
-    "main.py": b"print('open')\n",
-    "bin/start": File(b"#!/bin/sh\necho started\n", 0o755),
-    "lib/prices.py": b"PRICES = {'tea': 3}\n",
-    "lib/deep/er/rates.py": b"RATES = {}\n",
-    "lib/current": Link("prices.py"),
-    "uploads": Folder(),
-    **{f"many/f{number}.txt": b"%d\n" % number for number in range(40)},
-}
+from tests.integration.watching import Watcher, sealed, watching
 
 
 @pytest.fixture
 def shop(tree: Tree, run_duri: RunDuri) -> Shop:
     """Return a release that is sealed, with its keyring beside it."""
-    root = tree(FILES, name="app")
-    keyring = root.parent / "keyring.json"
-    run_duri("keys", "new", "--out", keyring, check=0)
-    sealed = Shop(root, keyring, run_duri)
-    assert sealed.seal("--product", "shop", "--version", "1.0.0").code == 0
-    return sealed
+    return sealed(tree, run_duri)
 
 
 @pytest.fixture

@@ -18,10 +18,43 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.conftest import DURI, clean_environment, drop_rights_for_good
+from tests.conftest import (
+    DURI,
+    File,
+    Folder,
+    Link,
+    Node,
+    RunDuri,
+    Tree,
+    clean_environment,
+    drop_rights_for_good,
+)
+from tests.integration.shop import Shop
 
 PATIENCE = 30.0
 """Seconds that a busy machine may take for what usually takes a tenth of one."""
+
+
+FILES: Mapping[str | bytes, Node] = {
+    "main.py": b"print('open')\n",
+    "bin/start": File(b"#!/bin/sh\necho started\n", 0o755),
+    "lib/prices.py": b"PRICES = {'tea': 3}\n",
+    "lib/deep/er/rates.py": b"RATES = {}\n",
+    "lib/current": Link("prices.py"),
+    "uploads": Folder(),
+    **{f"many/f{number}.txt": b"%d\n" % number for number in range(40)},
+}
+
+
+def sealed(tree: Tree, duri: RunDuri, *, name: str = "app") -> Shop:
+    """Return a release of FILES, with its keyring beside it."""
+    root = tree(FILES, name=name)
+    keyring = root.parent / "keyring.json"
+    if not keyring.exists():
+        duri("keys", "new", "--out", keyring, check=0)
+    shop = Shop(root, keyring, duri)
+    assert shop.seal("--product", "shop", "--version", "1.0.0").code == 0
+    return shop
 
 
 class Watcher:

@@ -15,10 +15,17 @@ REPOSITORY = Path(__file__).parents[2]
 SOURCE = REPOSITORY / "src"
 MODULES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py"))
 
-CORE_IMPORTERS = {"duri/tree/scan.py", "duri/tree/exchange.py", "duri/tree/digest.py"}
+CORE_IMPORTERS = {
+    f"duri/tree/{name}.py"
+    for name in (
+        *("comparison", "digest", "events", "exchange", "priority", "progress", "rooted"),
+        *("rules", "scan"),
+    )
+}
 ENVIRONMENT_READER = "duri/settings.py"
-CATCHES_EVERYTHING = {"duri/cli/ending.py": 1}
-"""Modules that may have `except Exception`, and how many: the top of the command line."""
+CATCHES_EVERYTHING = {"duri/cli/ending.py": 1, "duri/watch/loop.py": 1}
+"""Modules that may have `except Exception`, and how many: the top of the command line, and the one
+around the loop that goes on."""
 
 SLOW_IMPORTS = {"dataclasses", "inspect", "pathlib", "typing_extensions"}
 """Each costs milliseconds at every start of `duri`, and a boot gate waits for them."""

@@ -10,6 +10,7 @@ use rustix::fs::fstat;
 
 use crate::finding::{Finding, Kind};
 use crate::folder::{Folder, without_slash};
+use crate::hard_links::Name;
 use crate::listing::Listing;
 use crate::open::{Refusal, Type};
 use crate::path::MAX_PATH;
@@ -18,27 +19,34 @@ use crate::scan::{Scan, capability_of, mode_of};
 /// An execute bit for anybody, setuid, setgid, sticky.
 const EXECUTABLE: u16 = 0o7111;
 
-/// Check a mutable file; `path` names it in a finding.
+/// Check a mutable file; say whether it has other names.
 pub(crate) fn check_file(
     scan: &Scan<'_>,
     folder: &Folder,
     entry: u32,
     findings: &mut Vec<Finding>,
-) {
+) -> bool {
     let path = || folder.path(entry);
     let fd = match scan.opener.file(&folder.fd, folder.name(entry), true) {
         Ok(fd) => fd,
         // Gone since the folder was listed: what may change may go.
-        Err(Refusal::Gone) => return,
-        Err(refusal) => return findings.push(refused(refusal, path())),
+        Err(Refusal::Gone) => return false,
+        Err(refusal) => {
+            findings.push(refused(refusal, path()));
+            return false;
+        }
     };
     scan.request.progress.add_files(1);
     let stat = match fstat(&fd) {
         Ok(stat) => stat,
-        Err(errno) => return findings.push(Finding::of_errno(errno, path())),
+        Err(errno) => {
+            findings.push(Finding::of_errno(errno, path()));
+            return false;
+        }
     };
     if Type::of(&stat) != Type::File {
-        return findings.push(misplaced(Type::of(&stat), path()));
+        findings.push(misplaced(Type::of(&stat), path()));
+        return false;
     }
     let mode = mode_of(&stat);
     if mode & EXECUTABLE != 0 {
@@ -54,6 +62,7 @@ pub(crate) fn check_file(
         ),
         Err(errno) => findings.push(Finding::of_errno(errno, path())),
     }
+    Name::of(&stat, None).is_some()
 }
 
 /// Open and list a mutable folder; None when it is gone or a finding was made.
@@ -89,13 +98,14 @@ pub(crate) fn open_folder(
     }
 }
 
-/// Check what lies in a mutable folder; return the folders in it, for further tasks.
+/// Check what lies in a mutable folder; return the folders in it, for further tasks, and whether a
+/// file has other names.
 pub(crate) fn check_entries(
     scan: &Scan<'_>,
     folder: &Arc<Folder>,
     findings: &mut Vec<Finding>,
-) -> Vec<u32> {
-    let mut folders = Vec::new();
+) -> (Vec<u32>, bool) {
+    let (mut folders, mut linked) = (Vec::new(), false);
     for index in 0..folder.listing.len() {
         let entry = u32::try_from(index).expect("a listing below 4 GiB");
         let kind = folder.kind(entry);
@@ -106,11 +116,11 @@ pub(crate) fn check_entries(
         }
         match kind {
             Type::Folder => folders.push(entry),
-            Type::File => check_file(scan, folder, entry, findings),
+            Type::File => linked |= check_file(scan, folder, entry, findings),
             _ => findings.push(misplaced(kind, folder.path(entry))),
         }
     }
-    folders
+    (folders, linked)
 }
 
 /// The finding for what is neither file nor folder in a mutable place.

@@ -81,8 +81,8 @@ pub(crate) struct State {
     pub(crate) files: Files,
     /// Of the last comparison, sorted.
     pub(crate) findings: Vec<Finding>,
-    /// Sealed names of files that have several, one of which at least is sealed as the only one: how
-    /// many of them the tree shows decides about all.
+    /// Sealed names of files that have several names in the tree, or should have one only: what becomes
+    /// of one of them decides about all.
     pub(crate) linked: Vec<u32>,
     /// Whether a new file is among the names of one of those.
     pub(crate) linked_new: bool,

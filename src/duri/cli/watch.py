@@ -3,7 +3,6 @@
 import gc
 import os
 import random
-import time
 from collections.abc import Mapping, Sequence
 
 from duri.cli import judgement
@@ -99,20 +98,22 @@ def run(values: Mapping[str, object], program: Sequence[str] = ()) -> int:
     gc.enable()  # a short command does without
     from duri import settings
     from duri.cli.ending import write_error
+    from duri.watch import clock
     from duri.watch import run as watch
-    from duri.watch.clock import Clock
     from duri.watch.examination import Subject
-    from duri.watch.target import Target
+    from duri.watch.target import Target, bind
 
     values = _with_root(values)
     root, known = judgement.load(values)
     supervisor = settings.supervisor()
     pid = values["target_pid"]
-    target = Target(
-        root=root,
-        pid=pid if isinstance(pid, int) else None,
-        process=known.target_process if pid is None else None,
-        same_container=bool(values["same_container"]),
+    target = bind(
+        Target(
+            root=root,
+            pid=pid if isinstance(pid, int) else None,
+            process=known.target_process if pid is None else None,
+            same_container=bool(values["same_container"]),
+        )
     )
     nice, io_class = values["nice"], values["io_class"]
     plan = watch.Plan(
@@ -130,8 +131,7 @@ def run(values: Mapping[str, object], program: Sequence[str] = ()) -> int:
         reload=lambda: judgement.load(values)[1],
         write_log=write_error,
     )
-    clock = Clock(wall=time.time, monotonic=time.monotonic)
-    return watch.run(plan, clock=clock, draw=random.SystemRandom().random)
+    return watch.run(plan, clock=clock.system(), draw=random.SystemRandom().random)
 
 
 def _with_root(values: Mapping[str, object]) -> Mapping[str, object]:

@@ -9,7 +9,7 @@ import os
 import msgspec
 
 from duri import times
-from duri.containment import passes_through
+from duri.containment import lies_in, passes_through
 from duri.errors import DuriError, UnverifiableError
 from duri.evidence import anchor, findings, release, witness
 from duri.evidence.expectation import Expected
@@ -27,10 +27,23 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
 
 
+class _Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """The tree that is judged: by its path here, or by its identity where it has none."""
+
+    root: str
+    foreign: os.stat_result | None = None
+
+    def holds(self, path: str) -> bool:
+        if self.foreign is not None:
+            return lies_in(path, self.foreign)
+        return passes_through(path, self.root)
+
+
 def gather(
     settings: Settings,
     *,
     root: str,
+    foreign: os.stat_result | None = None,
     keyring: Keyring | str | os.PathLike[str] | None,
     signed: bool,
     now: int,
@@ -41,6 +54,7 @@ def gather(
     Args:
         settings: what was said here.
         root: what is judged: nothing in it may be what judges.
+        foreign: which folder that is, where its path means another one here.
         keyring: keys, or the file that holds them; the settings' own when None.
         signed: whether the release has signature files, so that a keyring is needed.
         now: unix seconds.
@@ -48,8 +62,9 @@ def gather(
     """
     found = _notes(settings)
     lenient = settings.mode == "lenient" and not settings.is_production
-    keys = _keyring(settings, root, keyring, found, needed=signed or not lenient, now=now)
-    seen, permission = _memory(settings, root, found)
+    judged = _Judged(root=root, foreign=foreign)
+    keys = _keyring(settings, judged, keyring, found, needed=signed or not lenient, now=now)
+    seen, permission = _memory(settings, judged, found)
     if witness.clock_behind(seen, now):
         found.append(
             Finding(
@@ -106,7 +121,7 @@ def _notes(settings: Settings) -> list[Finding]:
 
 def _keyring(
     settings: Settings,
-    root: str,
+    judged: _Judged,
     named: Keyring | str | os.PathLike[str] | None,
     found: list[Finding],
     *,
@@ -116,7 +131,7 @@ def _keyring(
     """Return the keyring; without one nothing signed can be judged."""
     try:
         if not isinstance(named, Keyring):
-            _refuse_inside(root, anchor.file_named(named, settings=settings), "the keyring")
+            _refuse_inside(judged, anchor.file_named(named, settings=settings), "the keyring")
         loaded = anchor.load(named, settings=settings, now=now)
     except DuriError as error:
         found.append(findings.unverifiable(Kind.KEYRING_UNUSABLE, error))
@@ -137,10 +152,10 @@ def _keyring(
 
 
 def _memory(
-    settings: Settings, root: str, found: list[Finding]
+    settings: Settings, judged: _Judged, found: list[Finding]
 ) -> tuple[witness.Witness, bytes | None]:
     try:
-        _refuse_inside(root, settings.state, "the verifier's state")
+        _refuse_inside(judged, settings.state, "the verifier's state")
         seen = witness.Witness() if settings.state is None else witness.read(settings.state)
         path = settings.authorization
         return seen, None if path is None else _permission(path)
@@ -149,9 +164,9 @@ def _memory(
         return witness.Witness(), None
 
 
-def _refuse_inside(root: str, path: str | None, what: str) -> None:
+def _refuse_inside(judged: _Judged, path: str | None, what: str) -> None:
     """Refuse a file of the tree that is judged, and one that a link in the tree leads to."""
-    if path is not None and passes_through(path, root):
+    if path is not None and judged.holds(path):
         raise UnverifiableError(
             f"{what} lies inside the tree that it judges, or is reached through it",
             where=path,

@@ -84,14 +84,20 @@ class Location(msgspec.Struct, frozen=True, kw_only=True):
     is_default: bool
 
 
-def locate(root: str, artifacts: str | None) -> Location:
-    """Return where a root's artifacts lie."""
+def locate(root: str, artifacts: str | None, *, is_foreign: bool = False) -> Location:
+    """Return where a root's artifacts lie.
+
+    A path of ours is never inside a foreign root, whatever the same path means there: what lay
+    there would be left out of the scan.
+    """
     if artifacts is not None and "\0" in artifacts:
         raise UsageError("not a path", where="the artifacts folder", got="a NUL in it")
     if artifacts is None:
         return Location(
             path=os.path.join(root, DEFAULT_NAME), inside=DEFAULT_NAME.encode(), is_default=True
         )
+    if is_foreign:
+        return Location(path=artifacts, inside=None, is_default=False)
     inner = os.fsencode(os.path.realpath(artifacts))
     outer = os.fsencode(os.path.realpath(root)).rstrip(b"/") + b"/"
     inside = inner[len(outer) :] if inner.startswith(outer) else None

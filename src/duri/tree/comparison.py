@@ -10,7 +10,7 @@ that reads everything proves content; see the core's `memory` for what an unchan
 
 import msgspec
 
-from duri.errors import MalformedError, UnverifiableError, UsageError
+from duri.errors import MalformedError, UnverifiableError
 from duri.policy import Policy
 from duri.tree import _core
 from duri.tree.progress import Progress

@@ -177,11 +177,15 @@ def _examine(
     now: int,
     progress: scan.Progress,
 ) -> Examined:
-    case = Case(root=opened.path, settings=subject.settings)
+    case = Case(
+        root=opened.path,
+        settings=subject.settings,
+        is_foreign=not subject.target.is_ours,
+    )
     if standing is not None and wanted.depth is Depth.PARTIAL and not wanted.evidence:
         stamped, weighed = standing.stamp, standing.weighed
     else:
-        stamped = stamp.of_evidence(subject.settings, opened)
+        stamped = stamp.of_evidence(subject.settings, opened.fd)
         held = {} if standing is None else standing.weighed.evidence.content
         weighed = inspection.weigh(case, opened.fd, now=now, held=held)
     baseline = _baseline(weighed, standing)

@@ -98,10 +98,12 @@ class Loop:
 
     def reload(self) -> None:
         """Read settings, keyring and policy again, and judge by them at once."""
+        self._publication.reloading()
         try:
             self.subject = msgspec.structs.replace(self.subject, settings=self._reload())
         except DuriError as error:
             self._publication.problem("settings", f"the settings stay as they were: {error}")
+            self._publication.reloaded(self.subject)
             return
         self._publication.problem("settings", None)
         self._publication.reloaded(self.subject)
@@ -163,11 +165,12 @@ class Loop:
         if self._full is not None and named != Named():
             self._beside.add_named(named)
         wanted = Wanted(depth=depth, named=named, evidence=evidence or named.artifacts)
+        examined: Examined | None = None
         try:
             examined = await self._examined(wanted, self._checks, self._standing)
-        except BaseException:
-            self._hearing.pending.lose(self._clock.monotonic())  # what it took is not looked at
-            raise
+        finally:
+            if examined is None:  # nobody looked at what it took
+                self._hearing.pending.lose(self._clock.monotonic())
         if self._stopping:
             return
         self._adopt(examined)
@@ -180,9 +183,7 @@ class Loop:
     async def _examined(
         self, wanted: Wanted, where: ThreadPoolExecutor, standing: Standing | None
     ) -> Examined:
-        progress = scan.Progress()
-        now = int(self._clock.wall())
-        subject = self.subject
+        progress, now, subject = scan.Progress(), int(self._clock.wall()), self.subject
         with self.running.shown(wanted.depth, progress, self._publication.scanning):
             return await asyncio.get_running_loop().run_in_executor(
                 where,
@@ -202,7 +203,7 @@ class Loop:
         self._full.add_done_callback(lambda _: self._wake.set())
 
     async def _finish_full(self, task: asyncio.Task[Examined]) -> None:
-        """Take over what a full scan found, with what changed while it ran looked at again."""
+        """Take over what a full scan found; look again at what changed while it ran."""
         self._full, before, self._scanned_from = None, self._scanned_from, None
         examined = task.result()
         if self._stopping or not examination.is_same(before, self._standing):
@@ -232,6 +233,9 @@ class Loop:
         seen = self._polling.see(self.subject, self._standing)
         if seen.jump is not None:
             self._publication.clock_jumped(seen.jump)
+            self._asked = True
+        if seen.slept is not None:
+            self._publication.slept(seen.slept)
             self._asked = True
         if seen.evidence:
             self._hearing.pending.touch_artifacts(now)
@@ -279,8 +283,6 @@ class Loop:
         self._update = None
         self._publication.publish(examined, first=first)
 
-    # Waiting and ending.
-
     async def _sleep(self, seconds: float) -> None:
         """Wait, at most so long, until something wakes the loop."""
         with contextlib.suppress(TimeoutError):
@@ -290,8 +292,7 @@ class Loop:
     async def _end(self) -> None:
         self.running.cancel()
         if self._full is not None:
-            with contextlib.suppress(Exception):
-                await self._full
+            await asyncio.wait({self._full})
         self._hearing.follow(None)
         for executor in (self._checks, self._scans):
             executor.shutdown(wait=True, cancel_futures=True)

@@ -29,11 +29,12 @@ def _recorded(receipts: Iterable[Receipt]) -> Iterable[Recorded]:
     interval = _DEFAULT_INTERVAL
     for receipt in receipts:
         interval = receipt.interval or interval
-        if receipt.kind in {Kind.SCAN, Kind.CHANGE, Kind.STOP}:
+        if receipt.kind in {Kind.START, Kind.SCAN, Kind.CHANGE, Kind.STOP}:
             yield Recorded(
                 at=float(receipt.at),
                 status=receipt.status,
                 interval=float(interval),
+                begins=receipt.kind is Kind.START,
                 ends=receipt.kind is Kind.STOP,
                 scan=_point(receipt),
             )

@@ -5,6 +5,8 @@ on a file system without events, the clock is set. Guarantees: a few system call
 nothing is believed: what is seen here only says that somebody should look.
 """
 
+import os
+
 import msgspec
 
 from duri.errors import DuriError
@@ -26,11 +28,13 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
         moved: the root is another folder, or cannot be opened.
         evidence: artifacts or keyring are not the files they were.
         jump: by how many seconds the wall clock was set; None where it was not.
+        slept: for how many seconds the machine slept; None where it did not.
     """
 
     moved: bool = False
     evidence: bool = False
     jump: float | None = None
+    slept: float | None = None
 
 
 class Polling:
@@ -39,21 +43,31 @@ class Polling:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._offset = clock.offset()
+        self._asleep = clock.asleep()
         self._missing: float | None = None
 
     def see(self, subject: Subject, standing: Standing | None) -> Seen:
         """See what changed."""
-        jump = self._jump()
-        if standing is None or not target.is_current(standing.opened, subject.target):
-            return Seen(moved=self._is_moved(subject, standing), jump=jump)
+        jump, slept = self._jump(), self._slept()
+        fd = None if standing is None else target.reopened(standing.opened, subject.target)
+        if standing is None or fd is None:
+            return Seen(moved=self._is_moved(subject, standing), jump=jump, slept=slept)
         self._missing = None
-        changed = stamp.of_evidence(subject.settings, standing.opened) != standing.stamp
-        return Seen(evidence=changed, jump=jump)
+        try:
+            changed = stamp.of_evidence(subject.settings, fd) != standing.stamp
+        finally:
+            os.close(fd)
+        return Seen(evidence=changed, jump=jump, slept=slept)
 
     def _jump(self) -> float | None:
         offset = self._clock.offset()
         moved, self._offset = offset - self._offset, offset
         return moved if abs(moved) > CLOCK_STEP else None
+
+    def _slept(self) -> float | None:
+        asleep = self._clock.asleep()
+        slept, self._asleep = asleep - self._asleep, asleep
+        return slept if slept > CLOCK_STEP else None
 
     def _is_moved(self, subject: Subject, standing: Standing | None) -> bool:
         """Say whether the root is another folder, or has been away for too long."""

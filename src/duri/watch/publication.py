@@ -11,16 +11,17 @@ import asyncio
 
 import msgspec
 
-from duri.report.metrics import ScanMetrics, WatchMetrics, scan_of_verdict
 from duri.report.receipt.receipt import Entry, Kind
 from duri.tree.events import Changes
 from duri.verdict import Verdict
 from duri.watch import history, systemd, views
 from duri.watch.clock import Clock
+from duri.watch.counts import Counts
 from duri.watch.examination import Depth, Examined, Standing, Subject
 from duri.watch.history import History
 from duri.watch.log import Log
 from duri.watch.origins import Origins
+from duri.watch.problems import Problems
 from duri.watch.snapshot import KeyAge, Scanning, Snapshot
 from duri.watch.writer import Writer
 
@@ -35,8 +36,7 @@ class Publication:
         subject: what is under watch.
         clock: what time it is.
         log: where lines go.
-        scans: the series about the last scan.
-        metrics: the series about the watcher.
+        counts: the series.
         told: the supervisor of this process.
         past: what an earlier process left.
         boot: the kernel's boot id, for receipts.
@@ -51,8 +51,7 @@ class Publication:
         *,
         clock: Clock,
         log: Log,
-        scans: ScanMetrics,
-        metrics: WatchMetrics,
+        counts: Counts,
         told: systemd.Supervisor,
         past: History,
         boot: str | None,
@@ -60,16 +59,16 @@ class Publication:
         self._subject = subject
         self._clock = clock
         self._log = log
-        self._scans = scans
-        self._metrics = metrics
+        self._counts = counts
         self._told = told
         self._history = past
         self._boot = boot
-        self._problems: dict[str, str] = {}
+        self._problems = Problems(log)
         self._origins = Origins()
         self._standing: Standing | None = None
         self._keys: tuple[KeyAge, ...] = ()
         self._exported = 0.0
+        self._lost = False
         self._fed = 0.0
         self._changed = asyncio.Event()
         now = clock.wall()
@@ -103,9 +102,11 @@ class Publication:
             at=now,
             keys=self._keys,
             receipts=self.writer.written.receipts,
-            events=views.events(self._standing, self._metrics.numbers.events_lost),
+            events=views.events(self._standing, self._counts.events_lost),
             origins=self._origins.shown(),
-            problems=tuple(self._problems.values()),
+            spans=history.spans(self._history, now=now),
+            points=history.points(self._history, now=now),
+            problems=self._problems.shown(),
             **known,
         )
         self._count()
@@ -123,33 +124,28 @@ class Publication:
         """
         before, verdict, now = self.verdict, examined.verdict, self._clock.wall()
         is_scan = examined.depth is not Depth.PARTIAL
-        summary = examined.scanned or verdict.summary
-        scan = scan_of_verdict(msgspec.structs.replace(verdict, summary=summary))
-        if is_scan:
-            self._scans.record(scan)
-        else:
-            self._scans.record_check(scan)
-        self._metrics.observe_scan(examined.depth.value, examined.seconds)
         is_new = before is None or before.status is not verdict.status
-        if first is not None and before is not None and before.findings != verdict.findings:
-            self._metrics.observe_detection(self._clock.monotonic() - first)
+        detected = None if first is None else self._clock.monotonic() - first
+        self._counts.found(examined, before, detected=detected)
         self.verdict = verdict
         since = now if is_new else self.snapshot.since
         self._history = history.record(self._history, verdict.status, at=now)
         if is_scan:
             self._history = history.record_scan(self._history, views.point(examined, now))
         if is_new:
-            self._bump(state_changes=0 if before is None else 1)
             reason = None if before is None else f"it was {before.status.value}"
             self._log.verdict(verdict, "watch.status", reason=reason)
         if is_scan:
             self._log.verdict(verdict, "watch.scan", reason=f"{examined.depth.value} scan")
+            self._lost = False
+            for settled in ("clock", "loop"):
+                self._problems.note(settled, None)
         for entry in views.entries(
             examined,
             is_new=is_new,
             since=since,
             interval=self._subject.settings.interval,
-            lost=self._metrics.numbers.events_lost,
+            lost=self._counts.events_lost,
             boot=self._boot,
         ):
             self.writer.record(entry)
@@ -163,8 +159,6 @@ class Publication:
             updating=False,
             root=verdict.root,
             target=None if standing is None else standing.opened.description,
-            spans=history.spans(self._history, now=now),
-            points=history.points(self._history, now=now),
             **known,
         )
         self._exported = self._clock.monotonic()
@@ -193,7 +187,7 @@ class Publication:
             and after is not None
             and before.opened.identity != after.opened.identity
         ):
-            self._bump(root_changes=1)
+            self._counts.bump(root_changes=1)
             self._log.say("watch.root", reason="the root is another folder now")
         if after is None:
             return
@@ -204,17 +198,23 @@ class Publication:
             self._log.say("watch.events", source=source, reason=after.events.problem)
         self.problem("events", views.events_problem(after))
 
+    def reloading(self) -> None:
+        """Tell that the settings are read again."""
+        systemd.reloading(self._told, monotonic_ns=int(self._clock.monotonic() * 1e9))
+
     def reloaded(self, subject: Subject) -> None:
         """Take note of settings that were read again."""
         self._subject = subject
         self._log.say("watch.reloaded")
+        systemd.ready(self._told)
         self._change(interval=subject.settings.interval)
 
     def heard(self, changes: Changes) -> None:
         """Take note of events."""
         self._origins.add(changes.origins, self._clock.wall())
-        self._bump(events=changes.events, events_lost=int(changes.lost))
-        if changes.lost:
+        self._counts.bump(events=changes.events, events_lost=int(changes.lost))
+        if changes.lost and not self._lost:
+            self._lost = True
             self._log.say(
                 "watch.events_lost",
                 level="warning",
@@ -227,28 +227,26 @@ class Publication:
 
     def clock_jumped(self, seconds: float) -> None:
         """Tell that the wall clock was set."""
-        self._bump(clock_jumps=1)
+        self._counts.bump(clock_jumps=1)
         self._history = history.moved(self._history, seconds)
         self._log.say("watch.clock", level="warning", seconds=round(seconds, 1))
         self.problem("clock", f"the clock was set by {seconds:+.0f} seconds")
 
+    def slept(self, seconds: float) -> None:
+        """Tell that the machine slept, and nobody watched."""
+        now = self._clock.wall()
+        self._history = history.unwatched(self._history, since=now - seconds, until=now)
+        self._log.say("watch.slept", level="warning", seconds=round(seconds, 1))
+
     def failed(self, error: Exception) -> None:
         """Tell of a failure that nobody expected."""
-        self._bump(loop_errors=1)
+        self._counts.bump(loop_errors=1)
         self.problem("loop", f"unexpected failure: {type(error).__name__}: {error}")
 
     def problem(self, name: str, sentence: str | None) -> None:
         """Tell that something beside the release does not work, or works again."""
-        before = self._problems.get(name)
-        if sentence == before:
-            return
-        if sentence is None:
-            del self._problems[name]
-            self._log.say("watch.recovered", about=name)
-        else:
-            self._problems[name] = sentence
-            self._log.say("watch.problem", level="error", about=name, reason=sentence)
-        self._change()
+        if self._problems.note(name, sentence):
+            self._change()
 
     def tick(self) -> None:
         """Do what is due while nothing happens."""
@@ -283,20 +281,11 @@ class Publication:
 
     def served(self, address: str | None, problem: str | None) -> None:
         """Tell where the answers are, or why there are none."""
-        self._metrics.update(
-            msgspec.structs.replace(self._metrics.numbers, http_listening=address is not None)
-        )
+        self._counts.served(listening=address is not None)
         if address is not None:
             self._log.say("watch.listening", address=address)
         self.problem("http", problem)
 
-    def _bump(self, **counts: int) -> None:
-        before = self._metrics.numbers
-        grown = {name: getattr(before, name) + count for name, count in counts.items()}
-        self._metrics.update(msgspec.structs.replace(before, **grown))
-
     def _count(self) -> None:
-        shown = self.snapshot
-        self._metrics.update(
-            views.numbers(self._metrics.numbers, shown, self.writer.written, self._standing)
-        )
+        days = self._subject.settings.rotation_period_days
+        self._counts.show(self.snapshot, self.writer.written, self._standing, period_days=days)

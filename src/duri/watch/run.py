@@ -27,6 +27,7 @@ from duri.settings import Settings, Supervisor
 from duri.tree import priority, scan
 from duri.watch import history, page, past, places, systemd
 from duri.watch.clock import Clock
+from duri.watch.counts import Counts
 from duri.watch.examination import Subject
 from duri.watch.http import listen
 from duri.watch.http.app import make_app
@@ -114,11 +115,7 @@ async def _run(plan: Plan, clock: Clock, draw: Callable[[], float]) -> int:
         subject,
         clock=clock,
         log=log,
-        scans=metrics.ScanMetrics(
-            registry,
-            before=metrics.failures_in(textfile.read(exported)) if exported else None,
-        ),
-        metrics=metrics.WatchMetrics(
+        counts=Counts(
             registry,
             build=metrics.Build(
                 version=duri.__version__,
@@ -126,6 +123,7 @@ async def _run(plan: Plan, clock: Clock, draw: Callable[[], float]) -> int:
                 kernel=scan.kernel(),
             ),
             started_at=clock.wall(),
+            before=metrics.failures_in(textfile.read(exported)) if exported else None,
         ),
         told=told,
         past=history.restore(past.records(folder, now=clock.wall()), now=clock.wall()),

@@ -9,23 +9,32 @@ from typing import TypeAlias
 
 from duri.evidence import anchor, folder
 from duri.settings import Settings
-from duri.watch.target import Opened
 
 Stamp: TypeAlias = tuple[tuple[int, int, int, int] | None, ...]
 """Device, inode, time of change and size of each file; None for one that is not there."""
 
 
-def of_evidence(settings: Settings, opened: Opened) -> Stamp:
-    """Return the stamp of a root's artifacts and of what they are judged with."""
-    place = settings.artifacts or os.path.join(opened.path, folder.DEFAULT_NAME)
+def of_evidence(settings: Settings, at: int) -> Stamp:
+    """Return the stamp of a root's artifacts and of what they are judged with.
+
+    Args:
+        settings: where both are.
+        at: the root, open.
+    """
+    place = settings.artifacts or folder.DEFAULT_NAME
+    below = None if settings.artifacts else at
     named = (anchor.file_named(None, settings=settings), settings.authorization)
-    paths = [place, *(os.path.join(place, name) for name in sorted(folder.KNOWN_NAMES))]
-    return tuple(map(_identity, [*paths, *(path for path in named if path is not None)]))
+    return (
+        _identity(place, below),
+        *(_identity(os.path.join(place, name), below) for name in sorted(folder.KNOWN_NAMES)),
+        *(_identity(path, None) for path in named if path is not None),
+    )
 
 
-def _identity(path: str) -> tuple[int, int, int, int] | None:
+def _identity(path: str, at: int | None) -> tuple[int, int, int, int] | None:
     try:
-        known = os.stat(path)
+        # Below the root no link is followed, which in another process's root would lead into ours.
+        known = os.stat(path, dir_fd=at, follow_symlinks=at is None)
     except (OSError, ValueError):
         return None
     return known.st_dev, known.st_ino, known.st_ctime_ns, known.st_size

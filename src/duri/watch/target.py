@@ -11,7 +11,7 @@ Guarantees: a target's root is resolved inside the target, links and all, and ne
 whatever stands in the way is an UnverifiableError that names it, never another folder's verdict.
 What was opened belongs to the process that is named, not to a later one with its number.
 
-Leaves to others: when to open again (`is_current` tells at once, `open_target` tells for certain),
+Leaves to others: when to open again (`reopened` tells at once, `open_target` tells for certain),
 and whether what lies there is a release. Read it through `Opened.fd` only: `Opened.path` is for
 people, and resolving it again could leave the target. A process's name is what the process says it
 is: docs/decisions/0014 says what that means.
@@ -155,28 +155,29 @@ def open_target(
     raise UnverifiableError("the target keeps ending while it is looked at", where=where)
 
 
-def is_current(opened: Opened, target: Target) -> bool:
-    """Return whether the root is still what was opened; a few system calls.
+def reopened(opened: Opened, target: Target) -> int | None:
+    """Return the root, open anew, where it is still what was opened; a few system calls.
 
-    False means that `open_target` has something to say. True does not rule out a second process
-    that goes by the target's name since.
+    None means that `open_target` has something to say. A descriptor does not rule out a second
+    process that goes by the target's name since.
     """
-    if opened.target is None:
-        try:
-            now = os.stat(target.root)
-        except (OSError, ValueError):
-            return False
-        return (now.st_dev, now.st_ino) == (opened.identity.device, opened.identity.inode)
     try:
-        with process.folder(opened.target.pid) as held:
-            if process.look(held, opened.target.pid).started != opened.target.started:
-                return False
-            with _descriptor(process.open_root(held)) as root_fd:
-                fd = rooted.open_in_root(root_fd, os.fsencode(target.root))
-                with _descriptor(fd):
-                    return _identity(fd) == opened.identity
-    except (OSError, ValueError, GoneError):
-        return False
+        if opened.target is None:
+            fd = scan.open_root(target.root)
+        else:
+            with process.folder(opened.target.pid) as held:
+                if process.look(held, opened.target.pid).started != opened.target.started:
+                    return None
+                with _descriptor(process.open_root(held)) as root_fd:
+                    fd = rooted.open_in_root(root_fd, os.fsencode(target.root))
+        with _closed_on_error(fd):
+            same = _identity(fd) == opened.identity
+    except (OSError, ValueError, GoneError, UsageError):
+        return None
+    if same:
+        return fd
+    os.close(fd)
+    return None
 
 
 def _open_ours(target: Target, *, in_kubernetes: bool) -> Opened:

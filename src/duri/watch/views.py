@@ -1,16 +1,12 @@
 """What readers see of a watcher's parts: pure functions from its state to snapshot and numbers."""
 
-import msgspec
-
-from duri.report.metrics import Numbers
 from duri.report.receipt.entry import entry_of
 from duri.report.receipt.receipt import Entry, Identity, Kind, ScanKind
 from duri.tree import events as heard
 from duri.verdict import Status, Verdict
 from duri.watch import key_ages
 from duri.watch.examination import Depth, Examined, Standing
-from duri.watch.snapshot import Events, KeyAge, ScanPoint, Snapshot
-from duri.watch.writer import Written
+from duri.watch.snapshot import Events, KeyAge, ScanPoint
 
 
 def source(standing: Standing) -> str:
@@ -44,32 +40,6 @@ def keys(standing: Standing, *, now: float, period_days: int) -> tuple[KeyAge, .
     if keyring is None:
         return ()
     return key_ages.ages(keyring, now=int(now), period_days=period_days)
-
-
-def numbers(
-    before: Numbers, shown: Snapshot, written: Written, standing: Standing | None
-) -> Numbers:
-    """Return the watcher in numbers."""
-    watcher = None if standing is None else standing.events.watcher
-    log = shown.receipts
-    return msgspec.structs.replace(
-        before,
-        interval=shown.interval,
-        next_scan_at=shown.next_scan_at or 0.0,
-        scanning=shown.scanning is not None,
-        source=shown.events.source,
-        event_watches=shown.events.watches,
-        event_watches_refused=before.event_watches_refused if watcher is None else watcher.refused,
-        keys=shown.keys,
-        rotation_due=key_ages.rotation_due(shown.keys),
-        receipts=log.written,
-        last_receipt_at=log.last_at or 0.0,
-        receipts_waiting=log.waiting,
-        receipt_errors=written.receipt_errors,
-        textfile_errors=written.textfile_errors,
-        updating=shown.updating,
-        ready=shown.is_ready,
-    )
 
 
 def point(examined: Examined, now: float) -> ScanPoint:

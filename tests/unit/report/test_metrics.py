@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.exposition import generate_latest as openmetrics
@@ -187,6 +188,85 @@ def test_a_row_goes_on_in_the_next_process_and_no_further_than_it_is_one() -> No
     assert resumed(verified, changed, before={"policy_changed": 2}) == 1
     assert resumed(verified, before={"policy_changed": 2}) == 0
     assert resumed(changed, before={"tampered": 2}) == 1
+
+
+def test_a_watcher_goes_on_from_the_counts_it_was_given_and_only_with_its_first_status() -> None:
+    def count(*statuses: Status, checked: bool = False) -> float | None:
+        registry = CollectorRegistry()
+        metrics = ScanMetrics(registry, before={"policy_changed": 2})
+        for status in statuses:
+            scan = scan_of_verdict(EVERY_STATUS[status])
+            (metrics.record_check if checked else metrics.record)(scan)
+        metrics.resume({"policy_changed": 50})
+        return value(registry, "duri_integrity_consecutive_failures", status="policy_changed")
+
+    changed, verified = Status.POLICY_CHANGED, Status.VERIFIED
+    assert count(changed) == 3
+    assert count(changed, changed) == 4
+    assert count(changed, checked=True) == 2
+    assert count(verified) == 0
+    assert count(verified, changed) == 1
+
+    registry = CollectorRegistry()
+    cleared = ScanMetrics(registry, before={"policy_changed": 2})
+    cleared.clear()
+    cleared.record(scan_of_verdict(EVERY_STATUS[changed]))
+    assert value(registry, "duri_integrity_consecutive_failures", status="policy_changed") == 1
+
+
+def test_a_check_between_scans_changes_the_status_and_is_no_scan(
+    registry: CollectorRegistry, metrics: ScanMetrics
+) -> None:
+    def failures(status: Status) -> float | None:
+        return value(registry, "duri_integrity_consecutive_failures", status=status.value)
+
+    def shown(*names: str) -> list[float | None]:
+        return [value(registry, f"duri_integrity_{name}") for name in names]
+
+    metrics.record(scan_of_verdict(EVERY_STATUS[Status.VERIFIED]))
+    ofscan = ("last_scan_timestamp_seconds", "scan_bytes_hashed")
+    before = shown(*ofscan)
+    summary = Summary(total_files=2262, modified_files=1, scan_duration_ms=2, bytes_hashed=70)
+    check = verdict(Status.CORRUPTED, summary=summary, deployment_id="other")
+    later = msgspec.structs.replace(check, checked_at="2026-11-22T10:03:00Z")
+    for _ in range(5):
+        metrics.record_check(scan_of_verdict(later))
+    assert shown("status_corrupted", "status_verified", "files_modified") == [1, 0, 1]
+    assert failures(Status.CORRUPTED) == 0
+    assert shown(*ofscan) == before
+    assert (
+        value(registry, "duri_integrity_scan_duration_ms", deployment_id="other") == 263
+    )  # the time of the last scan, beside the release at hand
+    metrics.record(scan_of_verdict(later))
+    assert failures(Status.CORRUPTED) == 1
+    assert shown(*ofscan) == [1_795_341_780, 70]
+
+
+def test_a_check_that_saw_another_status_ends_a_row_and_one_that_saw_the_same_does_not(
+    registry: CollectorRegistry, metrics: ScanMetrics
+) -> None:
+    def count() -> float | None:
+        return value(registry, "duri_integrity_consecutive_failures", status="policy_changed")
+
+    changed, verified = (
+        scan_of_verdict(EVERY_STATUS[status]) for status in (Status.POLICY_CHANGED, Status.VERIFIED)
+    )
+    metrics.record(changed)
+    metrics.record_check(changed)
+    metrics.record(changed)
+    assert count() == 2
+    metrics.record_check(verified)
+    assert count() == 0
+    metrics.record(changed)
+    assert count() == 1
+
+
+def test_a_check_before_the_first_scan_dates_none(
+    registry: CollectorRegistry, metrics: ScanMetrics
+) -> None:
+    metrics.record_check(scan_of_verdict(EVERY_STATUS[Status.TAMPERED]))
+    assert value(registry, "duri_integrity_last_scan_timestamp_seconds") == 0
+    assert value(registry, "duri_integrity_status_tampered") == 1
 
 
 def test_counts_are_read_back_and_nonsense_is_nothing(

@@ -83,7 +83,8 @@ impl Worker<'_> {
 
     /// Handle a name that is listed and sealed.
     fn both(&mut self, folder: &Arc<Folder>, entry: u32, group: Group, found: &mut Found) {
-        let expected = &self.shared.expected;
+        let shared = self.shared;
+        let expected = &shared.expected;
         let first = group.entries.start;
         let what = expected.what(first);
         if group.is_folder {
@@ -107,7 +108,8 @@ impl Worker<'_> {
             (What::File, Type::File) => found.jobs.push(Job { entry, sealed: first }),
             (What::Link, Type::Link) => self.link(folder, entry, first),
             (What::MutableFile, Type::File) => {
-                free::check_file(&self.shared.scan, folder, entry, &mut self.findings);
+                let linked = free::check_file(&shared.scan, folder, entry, &mut self.findings);
+                self.mutable_linked(linked);
             }
             (what, kind) => self.replaced(folder.path(entry), what, kind),
         }
@@ -183,7 +185,10 @@ impl Worker<'_> {
         }
         if scan.request.rules.is_mutable(&path, is_folder) {
             match kind {
-                Type::File => free::check_file(scan, folder, entry, &mut self.findings),
+                Type::File => {
+                    let linked = free::check_file(scan, folder, entry, &mut self.findings);
+                    self.mutable_linked(linked);
+                }
                 Type::Folder => self.enter_mutable(folder, entry, found),
                 _ => self.findings.push(free::misplaced(kind, path)),
             }

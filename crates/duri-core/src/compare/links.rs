@@ -35,7 +35,8 @@ pub(super) fn counted(expected: &Expected<'_>, mut names: Vec<Name>) -> (Vec<u32
     hard_links::sort(&mut names);
     for file in hard_links::files(&names) {
         let tokens = || file.iter().filter_map(|name| name.token);
-        if tokens().any(|token| !is_noted(expected, token)) {
+        // Two names in the tree: who writes through one and removes it changed the other.
+        if file.len() > 1 || tokens().any(|token| !is_noted(expected, token)) {
             linked.extend(tokens().map(small));
             linked_new |= file.iter().any(|name| name.token.is_none());
         }
@@ -45,21 +46,13 @@ pub(super) fn counted(expected: &Expected<'_>, mut names: Vec<Name>) -> (Vec<u32
 }
 
 /// Say whether the names that a look at parts saw, or did not see again, may change what was found.
-pub(super) fn undecided(
-    expected: &Expected<'_>,
-    linked: &[u32],
-    linked_new: bool,
-    names: &[Name],
-    looked: &Looked,
-) -> bool {
+pub(super) fn undecided(linked: &[u32], linked_new: bool, names: &[Name], looked: &Looked) -> bool {
     if linked_new {
         return true;
     }
     let unchanged: BTreeSet<u32> = looked.unchanged.iter().copied().collect();
-    let is_other = |name: &Name| match name.token {
-        None => true,
-        Some(token) => !is_noted(expected, token) && !unchanged.contains(&small(token)),
-    };
+    // Who writes through one name changes the file under its others, of which no event tells.
+    let is_other = |name: &Name| name.token.is_none_or(|token| !unchanged.contains(&small(token)));
     let is_looked_at = |at: u32| looked.sealed.iter().any(|range| range.contains(&at));
     names.iter().any(is_other)
         || linked.iter().any(|at| !unchanged.contains(at) && is_looked_at(*at))

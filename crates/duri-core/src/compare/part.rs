@@ -227,6 +227,11 @@ impl<'a> Worker<'a> {
         Task::Mutable { parent, entry, step, listed: false }
     }
 
+    /// Who writes to a mutable file changes sealed ones that are the same file.
+    pub(crate) fn mutable_linked(&mut self, linked: bool) {
+        self.part.whole_needed |= linked && self.shared.partial.is_some();
+    }
+
     /// Look at a mutable folder, or go on to those of the plan that lie in it.
     pub(crate) fn mutable_part(
         &mut self,
@@ -254,7 +259,9 @@ impl<'a> Worker<'a> {
             return queue.push(tasks);
         }
         let mut left = Vec::new();
-        for entry in free::check_entries(scan, folder, &mut self.findings) {
+        let (below, linked) = free::check_entries(scan, folder, &mut self.findings);
+        self.mutable_linked(linked);
+        for entry in below {
             if let Some(step) = self.step_into_mutable(node, folder, entry, &mut left) {
                 tasks.push(Task::Mutable { parent: Arc::clone(folder), entry, step, listed: true });
             }

@@ -287,7 +287,8 @@ impl<'a> Worker<'a> {
         if let Step::Part(node) = step {
             return self.mutable_part(&folder, node, queue);
         }
-        let below = free::check_entries(scan, &folder, findings);
+        let (below, linked) = free::check_entries(scan, &folder, findings);
+        self.mutable_linked(linked);
         queue.push(below.into_iter().map(|entry| {
             let parent = Arc::clone(&folder);
             Task::Mutable { parent, entry, step: Step::Whole, listed: true }

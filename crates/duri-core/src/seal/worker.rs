@@ -227,7 +227,7 @@ impl<'a> Worker<'a> {
         let (buffer, findings) = (&mut self.buffer, &mut self.findings);
         if let Some(folder) = free::open_folder(self.scan, parent, entry, buffer, findings) {
             let folder = Arc::new(folder);
-            let below = free::check_entries(self.scan, &folder, findings);
+            let (below, _) = free::check_entries(self.scan, &folder, findings);
             queue.push(below.into_iter().map(|entry| {
                 let parent = Arc::clone(&folder);
                 Task::Mutable { parent, entry }

@@ -30,7 +30,10 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
-    """A covered stretch that is not verified; `findings` the most counted in it."""
+    """A stretch that is not verified, or a moment that nothing covers but a receipt speaks of.
+
+    `findings` is the most counted in it.
+    """
 
     begin: int
     end: int
@@ -138,11 +141,15 @@ def _audit(
         for line in lines:
             receipt = chain.feed(line)
             if receipt is not None:
+                over = timeline.feed(receipt)
+                tally.spans(over)
+                tally.place([*over, *timeline.open], then=receipt)
                 tally.receipt(receipt)
-                tally.spans(timeline.feed(receipt))
     except UnverifiableError as error:
         chain.note(Trouble.UNREADABLE, str(error))
-    tally.spans(timeline.finish())
+    over = timeline.finish()
+    tally.spans(over)
+    tally.place(over, then=None)
     proof = chain.proof()
     holds = proof.status is Status.VERIFIED
     return Audit(proof=proof, coverage=tally.coverage() if holds else None)
@@ -159,6 +166,7 @@ class _Tally:
         self._gap: Gap | None = None
         self._incidents: list[Incident] = []
         self._incident_count = 0
+        self._said: Receipt | None = None
         self._releases: dict[str, Release] = {}
         self._release: str | None = None
         self._release_count = 0
@@ -183,22 +191,44 @@ class _Tally:
             length = span.end - span.begin
             self._covered[span.status] = self._covered.get(span.status, 0) + length
             if span.status is not Status.VERIFIED:
-                self._incident_count += 1
-                if len(self._incidents) < MAX_LISTED:
-                    self._incidents.append(
-                        Incident(
-                            begin=span.begin,
-                            end=span.end,
-                            status=span.status,
-                            deployment_id=span.deployment_id,
-                            findings=span.findings,
-                        )
+                self._add_incident(
+                    Incident(
+                        begin=span.begin,
+                        end=span.end,
+                        status=span.status,
+                        deployment_id=span.deployment_id,
+                        findings=span.findings,
                     )
+                )
+
+    def place(self, spans: Iterable[Span], *, then: Receipt | None) -> None:
+        """Have what the receipt before said among the incidents, though nothing covers it.
+
+        Otherwise killing the watcher right after it told would hide what it told.
+        """
+        said, self._said = self._said, None
+        if said is None or said.status is None:
+            return
+        if then is not None and (then.at, then.status) == (said.at, said.status):
+            return  # it says the same at the same moment, and is placed next
+        if any(one.status is said.status and one.begin <= said.at <= one.end for one in spans):
+            return
+        self._add_incident(
+            Incident(
+                begin=said.at,
+                end=said.at,
+                status=said.status,
+                deployment_id=said.deployment_id,
+                findings=said.findings_count or 0,
+            )
+        )
 
     def receipt(self, receipt: Receipt) -> None:
         """Add what a receipt in the period says besides."""
         if not (self._begin or 0) <= receipt.at < self._end:
             return
+        if receipt.status not in {None, Status.VERIFIED}:
+            self._said = receipt
         if receipt.kind is Kind.SCAN:
             self._scans += 1
             self._bytes += receipt.bytes_hashed or 0
@@ -238,7 +268,7 @@ class _Tally:
             by_status=self._covered,
             gaps=tuple(self._gaps),
             gap_count=self._gap_count,
-            incidents=tuple(self._incidents),
+            incidents=tuple(sorted(self._incidents, key=lambda one: one.begin)),
             incident_count=self._incident_count,
             releases=tuple(self._releases.values()),
             release_count=self._release_count,
@@ -248,6 +278,11 @@ class _Tally:
             scans=self._scans,
             bytes_hashed=self._bytes,
         )
+
+    def _add_incident(self, incident: Incident) -> None:
+        self._incident_count += 1
+        if len(self._incidents) < MAX_LISTED:
+            self._incidents.append(incident)
 
     def _add_gap(self, span: Span) -> None:
         """Add an uncovered stretch to the gap it continues, or start one."""

@@ -170,7 +170,11 @@ class Chain:
             return None
         if receipt.sequence > self._last + 1:
             one, many = self._last + 1, receipt.sequence - 1
-            detail = f"receipts {one} to {many} are missing" if many > one else f"{one} is missing"
+            detail = (
+                f"receipts {one} to {many} are missing"
+                if many > one
+                else f"receipt {one} is missing"
+            )
             self.note(Trouble.MISSING, detail, line, receipt)
         if named is not None and receipt.previous != named:
             detail = "it does not name the line before it: one was removed, changed or put in"

@@ -75,6 +75,11 @@ class Timeline:
         self._run: str | None = None
         self._open: Span | None = None
 
+    @property
+    def open(self) -> tuple[Span, ...]:
+        """The span that is not over yet, up to the last receipt; none before the first."""
+        return () if self._open is None else (self._open,)
+
     def feed(self, receipt: Receipt) -> list[Span]:
         """Take the next receipt; return the spans that ended."""
         if self._at is None:

@@ -63,22 +63,23 @@ def find(at: int, key: WatchKey) -> End:
         if error.errno not in {errno.ELOOP, errno.ENXIO, errno.EISDIR}:
             raise
         return _aside(at, "something else stood in place of the receipts' file")
+    kept = False
     try:
-        if not stat.S_ISREG(os.fstat(file).st_mode):
+        if stat.S_ISREG(os.fstat(file).st_mode):
+            end = _in_file(at, file, key)
+        else:
+            end = _aside(at, "something else stood in place of the receipts' file")
+        kept = end.file is not None
+    finally:
+        if not kept:
             os.close(file)
-            return _aside(at, "something else stood in place of the receipts' file")
-        return _in_file(at, file, key)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.close(file)
-        raise
+    return end
 
 
 def _in_file(at: int, file: int, key: WatchKey) -> End:
     size = os.fstat(file).st_size
     end = folder.whole_end(file)
     if size - end > MAX_RECEIPT_BYTES:
-        os.close(file)
         return _aside(at, f"{size - end} bytes that are no receipt followed the last one")
     before = _last(file, end)
     if before.sequence == 0:

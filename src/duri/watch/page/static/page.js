@@ -15,9 +15,11 @@
   const lost = document.getElementById("lost");
   const announcer = document.getElementById("announcer");
   const ages = new Intl.RelativeTimeFormat(language, { numeric: "always" });
-  const clock = new Intl.DateTimeFormat(language, {
-    hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", timeZoneName: "short",
+  // ISO 8601's order of digits, which both languages read.
+  const clock = new Intl.DateTimeFormat("sv-SE", {
+    year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short",
   });
+  const calendar = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "long" });
   const isUtc = new Date().getTimezoneOffset() === 0;
   const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 
@@ -55,7 +57,7 @@
 
   const dress = () => {
     for (const element of document.querySelectorAll("time[data-clock]")) {
-      element.title = clock.format(new Date(element.dateTime));
+      element.title = calendar.format(new Date(element.dateTime));
     }
     for (const element of document.querySelectorAll("[data-local]")) {
       const local = clock.format(new Date(Number(element.dataset.local) * 1000));

@@ -1,0 +1,253 @@
+"""What a memory is good for, and when it is good for nothing."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.property.shuffles import Place
+from tests.property.test_memory import SETTLED, Watched, assert_same
+
+from duri.errors import UnverifiableError
+from duri.policy import Policy
+from duri.tree import events, scan
+from duri.verdict import Kind
+
+RATE = 1_000_000
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Iterator[Watched]:
+    root = tmp_path / "root"
+    (root / "folder" / "below").mkdir(parents=True)
+    for path in (root, root / "folder", root / "folder" / "below"):
+        path.chmod(0o755)
+    for name in ("one", "folder/two", "folder/below/three"):
+        (root / name).write_bytes(b"x" * 1000)
+        (root / name).chmod(0o644)
+    watched = Watched(Place(os.fsencode(root), os.fsencode(tmp_path)))
+    yield watched
+    os.close(watched.root_fd)
+
+
+def path(tree: Watched, name: str) -> Path:
+    return Path(os.fsdecode(tree.place.root)) / name
+
+
+def test_settled_files_are_not_read_again_and_changed_ones_are(tree: Watched) -> None:
+    assert tree.full().bytes_hashed == 3000
+    # So young that a write in the same tick would not be seen.
+    assert tree.stat().bytes_hashed == 3000
+    time.sleep(SETTLED)
+    assert tree.stat().bytes_hashed == 3000
+    found = tree.stat()
+    assert (found.bytes_hashed, found.verified_files, len(tree.memory)) == (0, 3, 3)
+    path(tree, "one").write_bytes(b"y" * 1000)
+    found = tree.stat()
+    assert (found.bytes_hashed, found.verified_files) == (1000, 2)
+    assert [one.kind for one in found.findings] == [Kind.MODIFIED]
+    assert tree.full().bytes_hashed == 3000
+
+
+def test_a_part_reads_its_own_files_only(tree: Watched) -> None:
+    tree.full()
+    assert tree.part({(b"folder", False)}).bytes_hashed == 1000
+    assert tree.part({(b"folder", True)}).bytes_hashed == 2000
+    assert tree.part({(b"", True)}).bytes_hashed == 3000
+    assert tree.part({(b"folder/below", False), (b"folder", True)}).bytes_hashed == 2000
+
+
+def test_an_edit_in_the_tick_of_a_look_is_found_by_the_next(tree: Watched) -> None:
+    for look in (tree.stat, lambda: tree.part({(b"", False)})):
+        for content in (b"y", b"x") * 20:
+            path(tree, "one").write_bytes(content * 1000)
+            assert bool(tree.full().findings) == (content == b"y")
+            # At once, of the same size: the clock of the file system may not have moved.
+            other = b"x" if content == b"y" else b"y"
+            path(tree, "one").write_bytes(other * 1000)
+            assert bool(look().findings) == (other == b"y")
+
+
+def test_a_memory_of_another_seal_is_no_memory(tree: Watched) -> None:
+    tree.full()
+    time.sleep(SETTLED)
+    assert not tree.full().findings
+    assert tree.stat().bytes_hashed == 0
+    path(tree, "one").write_bytes(b"y" * 1000)
+    other = Watched(tree.place)
+    other.memory = tree.memory
+    path(tree, "one").write_bytes(b"x" * 1000)
+    assert other.part({(b"", False)}).whole_needed
+    found = other.stat()
+    assert found.bytes_hashed == 3000
+    assert [one.kind for one in found.findings] == [Kind.MODIFIED]
+    assert tree.stat().bytes_hashed == 3000
+    os.close(other.root_fd)
+
+
+def test_a_memory_of_another_policy_or_root_is_no_memory(tree: Watched, tmp_path: Path) -> None:
+    tree.full()
+    looser = scan.baseline(
+        checksums=tree.sealed.checksums,
+        attributes=tree.sealed.attributes,
+        policy=Policy(ignore=("new",)),
+        algorithm="sha256",
+    )
+    path(tree, "new").write_bytes(b"")
+    assert tree.part({(b"", False)}).findings
+    tree.baseline, before = looser, tree.baseline
+    assert tree.part({(b"folder", False)}).whole_needed
+    assert not tree.stat().findings
+    tree.baseline = before
+    assert_same(tree.stat(), tree.everything(), "back")
+    path(tree, "").rename(tmp_path / "moved")
+    (tmp_path / "root").mkdir()
+    os.close(tree.root_fd)
+    tree.root_fd = scan.open_root(str(tmp_path / "root"))
+    assert tree.part({(b"", False)}).whole_needed
+    assert tree.stat().verified_files == 0
+
+
+def test_nothing_is_known_at_first_and_after_clearing(tree: Watched) -> None:
+    assert tree.part({(b"", True)}).whole_needed
+    tree.full()
+    assert not tree.part({(b"", True)}).whole_needed
+    tree.memory.clear()
+    assert len(tree.memory) == 0
+    assert tree.part({(b"", True)}).whole_needed
+
+
+def cancelled(tree: Watched, look: scan.Look) -> float:
+    """Start a look, cancel it, and return how long it then took to end."""
+    progress = scan.Progress()
+    ended: list[float] = []
+
+    def run() -> None:
+        with pytest.raises(UnverifiableError):
+            compared(tree, look, progress)
+        ended.append(time.monotonic())
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    while not progress.bytes:
+        time.sleep(0.005)
+    begin = time.monotonic()
+    progress.cancel()
+    thread.join()
+    return ended[0] - begin
+
+
+def compared(tree: Watched, look: scan.Look, progress: scan.Progress) -> scan.Comparison:
+    return scan.compare_with(
+        tree.root_fd,
+        tree.baseline,
+        strict=True,
+        exclude=None,
+        threads=2,
+        total_bytes=tree.sealed.total_bytes,
+        progress=progress,
+        look=look,
+    )
+
+
+@pytest.fixture
+def large(tree: Watched) -> Iterator[Watched]:
+    path(tree, "large").write_bytes(bytes(8 * RATE))
+    path(tree, "large").chmod(0o644)
+    found = Watched(tree.place)
+    yield found
+    os.close(found.root_fd)
+
+
+def test_a_cancelled_look_ends_soon_and_leaves_nothing_to_rely_on(large: Watched) -> None:
+    large.full()
+    time.sleep(SETTLED)
+    large.full()
+    assert large.stat().bytes_hashed == 0
+    slow = scan.Look(memory=large.memory, bytes_per_second=RATE)
+    assert cancelled(large, slow) < 1
+    assert len(large.memory) == 0
+    assert large.part({(b"", True)}).whole_needed
+    assert large.stat().bytes_hashed == 8 * RATE + 3000
+    assert large.stat().bytes_hashed == 0
+
+
+def test_a_throttled_look_takes_its_time(large: Watched) -> None:
+    begin = time.monotonic()
+    compared(large, scan.Look(bytes_per_second=8 * RATE), scan.Progress())
+    assert time.monotonic() - begin > 0.9
+    with pytest.raises(ValueError, match="positive"):
+        compared(large, scan.Look(bytes_per_second=0), scan.Progress())
+
+
+def test_two_looks_with_one_memory_are_refused_at_once(large: Watched) -> None:
+    slow = scan.Look(memory=large.memory, bytes_per_second=RATE)
+    progress = scan.Progress()
+
+    def run() -> None:
+        with pytest.raises(UnverifiableError):
+            compared(large, slow, progress)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    while not progress.bytes:
+        time.sleep(0.005)
+    for use in (large.full, large.stat, large.memory.clear):
+        with pytest.raises(RuntimeError, match="another comparison"):
+            use()
+    progress.cancel()
+    thread.join()
+    assert not large.full().findings
+
+
+@pytest.mark.parametrize("bad", [b"/", b"../x", b"a//b", b"a/", b"a\0"])
+def test_what_is_no_folder_below_the_root_is_a_wrong_call(tree: Watched, bad: bytes) -> None:
+    tree.full()
+    with pytest.raises(ValueError, match="no folder to look at"):
+        tree.part({(bad, False)})
+    assert_same(tree.part({(b"folder", False)}), tree.everything(), "still good")
+    with pytest.raises(ValueError, match="without a memory"):
+        tree.look(scan.Look(only=((b"", False),)))
+
+
+def test_each_folder_is_told_of_before_it_is_listed(tree: Watched) -> None:
+    opened = events.open_watcher(Policy(), exclude=None)
+    assert opened.watcher is not None
+    tree.look(scan.Look(memory=tree.memory, watcher=opened.watcher))
+    assert opened.watcher.watches == 3
+    path(tree, "appeared").mkdir()
+    tree.look(
+        scan.Look(memory=tree.memory, watcher=opened.watcher, only=((b"", False),), reread=False)
+    )
+    assert opened.watcher.watches == 4
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda at: at("folder").rename(at("gone")),
+        lambda at: (at("folder").rename(at("gone")), at("folder").write_bytes(b"")),
+        lambda at: at("folder").chmod(0o700),
+        lambda at: (at("new/in/it").mkdir(parents=True), at("new/in/it/a").write_bytes(b"")),
+    ],
+)
+def test_no_finding_stays_when_a_change_is_undone(
+    tree: Watched, change: Callable[[Callable[[str], Path]], object]
+) -> None:
+    tree.full()
+    change(lambda name: path(tree, name))
+    assert_same(tree.part({(b"", False)}), tree.everything(), "changed")
+    assert tree.everything().findings
+    if path(tree, "folder").is_file():
+        path(tree, "folder").unlink()
+    if path(tree, "gone").exists():
+        path(tree, "gone").rename(path(tree, "folder"))
+    path(tree, "folder").chmod(0o755)
+    if path(tree, "new").exists():
+        path(tree, "new").rename(Path(os.fsdecode(tree.place.stash)) / "new")
+    # Not named as deep: that the folder was not there is remembered.
+    found = tree.part({(b"", False)})
+    assert_same(found, tree.everything(), "undone")
+    assert not found.findings
