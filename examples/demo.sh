@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 #
 # Seals a real tree, gates a command with it, damages it in every way there is, and shows what DuRi
-# says each time. Ends with 1 when an answer is not the expected one. Works in a temporary folder,
-# asks nothing, and removes what it made. `make demo` builds DuRi first and runs this.
+# says each time; then watches it while one more file is edited. Ends with 1 when an answer is not the
+# expected one. Works in a temporary folder, asks nothing, and removes what it made. On a terminal it
+# leaves the watcher and its page running until Ctrl-C. `make demo` builds DuRi first and runs this.
 #
 # The tree is a copy of the site-packages of the Python that DuRi is installed in. DURI_BIN names
 # the folder with that `python` and `duri`; .venv/bin of this checkout by default.
@@ -19,12 +20,25 @@ fi
 # Only what is written below decides the answers, not the settings of whoever runs this.
 while read -r name; do
   unset "$name"
-done < <(compgen -e | grep -E '^(DURI_|SOURCE_DATE_EPOCH$|PYTHON)' || true)
+done < <(compgen -e |
+  grep -E '^(DURI_|SOURCE_DATE_EPOCH$|PYTHON|NOTIFY_SOCKET$|KUBERNETES_SERVICE_HOST$)' || true)
 export PATH="$bin:$PATH" PYTHONDONTWRITEBYTECODE=1 NO_COLOR=1 LC_ALL=C.UTF-8
 umask 022
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/duri-demo.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+watcher=
+clean() {
+  end_watcher
+  rm -rf "$work"
+}
+end_watcher() {
+  if [[ -n $watcher ]]; then
+    kill "$watcher" 2> /dev/null || true
+    wait "$watcher" || true
+    watcher=
+  fi
+}
+trap clean EXIT
 cd "$work"
 
 steps=0
@@ -155,8 +169,57 @@ expect unverifiable 13 duri verify app --keyring lost.json
 step 'Everything was put back: the tree is what was released.'
 expect verified 0 "${verify[@]}"
 
+# Waits until the watcher has said something, and shows its log where it does not.
+until_said() {
+  local attempt
+  for ((attempt = 0; attempt < 6000; attempt++)); do
+    if grep -q "$1" watch.log; then return; fi
+    sleep 0.01
+  done
+  printf 'demo: the watcher never said: %s\n' "$1" >&2
+  cat watch.log >&2
+  exit 1
+}
+
+step 'Watch it: a page for people, metrics for Prometheus, receipts for auditors.'
+watch=(duri watch app --product demo --keyring public.json --listen 127.0.0.1:0
+  --receipts receipts --textfile integrity.prom)
+printf '$ %s &\n' "${watch[*]}"
+"${watch[@]}" 2> watch.log &
+watcher=$!
+until_said 'event=watch.listening'
+until_said 'event=watch.status status=verified'
+address=$(sed -n 's/.*event=watch.listening address=//p' watch.log)
+status=(duri status --url "$address")
+expect verified 0 "${status[@]}"
+printf 'The page is at %s\n' "$address"
+
+step 'Edit a file while it is watched: nobody asks, and the watcher knows.'
+before=${EPOCHREALTIME/[.,]/}
+printf 'import os\n' >> app/click/core.py
+until_said 'event=watch.status status=corrupted'
+printf 'seen after %d ms\n' $(((${EPOCHREALTIME/[.,]/} - before) / 1000))
+expect corrupted 10 "${status[@]}"
+
+step 'Put it back.'
+cp -a core.py app/click/core.py
+until_said 'event=watch.status status=verified .*reason="it was corrupted"'
+expect verified 0 "${status[@]}"
+
 if [[ $wrong -ne 0 ]]; then
   printf '\ndemo: %d answers were wrong\n' "$wrong" >&2
   exit 1
 fi
 printf '\n%d steps, each answered as expected.\n' "$steps"
+
+if [[ -t 0 && -t 1 ]]; then
+  printf '\nThe watcher goes on. Open %s, change files in %s/app, and see.\n' "$address" "$work"
+  printf 'Ctrl-C ends it and removes everything.\n'
+  trap : INT
+  wait "$watcher" || true
+  trap - INT
+  printf '\n'
+fi
+end_watcher
+printf '\nWhat the watcher leaves: the record of its time.\n$ duri receipts verify receipts\n'
+duri receipts verify receipts

@@ -9,7 +9,9 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
+from typing import Self
 
 from bench import corpora, stopwatch
 from bench.watch import oracle
@@ -20,6 +22,7 @@ from bench.watch.watcher import Watcher, kind_of
 
 WRITERS = 4
 POLL_SECONDS = 0.05
+LISTEN_SECONDS = 0.25
 AGREE_SECONDS = 120.0
 
 
@@ -51,8 +54,11 @@ def run(setup: Setup, *, events: int, seconds: float) -> Findings:
             time.sleep(1)
             made, took = storm(release.root, events=events, seconds=seconds, seed=setup.seed)
             calm = time.monotonic()
-            right = oracle.answer(release.root, sealed=sealed, artifacts=artifacts)
-            lost, agreed = _agreement(client, right, since=calm)
+            with Listener(watcher) as listener:
+                # Reading every file takes longer than the watcher needs: listen to it meanwhile.
+                right = oracle.answer(release.root, sealed=sealed, artifacts=artifacts)
+                lost = _agreement(client, right, since=calm)
+            agreed = None if lost else listener.agreed(right) - calm
             time.sleep(1)
         peak = megabytes(watcher.weight().peak_kib)
         overflows = value_in(client.metrics(), "duri_integrity_events_lost_total")
@@ -85,15 +91,54 @@ def run(setup: Setup, *, events: int, seconds: float) -> Findings:
     return found
 
 
-def _agreement(client: Client, right: oracle.Answer, *, since: float) -> tuple[int, float | None]:
-    """Wait until the watcher says what is right; return findings that are wrong, and seconds."""
+class Listener:
+    """A thread that keeps what the status API says, each time that it says something else."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        """Start nothing yet."""
+        self._watcher = watcher
+        self._heard: list[tuple[float, str | None, set[tuple[str, bytes]]]] = []
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self) -> None:
+        with self._watcher.client() as client:
+            while not self._end.wait(LISTEN_SECONDS):
+                with contextlib.suppress(OSError):
+                    said = client.findings()
+                    if not self._heard or self._heard[-1][1:] != said:
+                        self._heard.append((time.monotonic(), *said))
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End, with what is said last."""
+        time.sleep(2 * LISTEN_SECONDS)
+        self._end.set()
+        self._thread.join()
+
+    def agreed(self, right: oracle.Answer) -> float:
+        """Return since when it said what is right, to the end; now where it was not heard."""
+        since = time.monotonic()
+        for at, status, findings in reversed(self._heard):
+            if oracle.disagreement(right, status=status, findings=findings):
+                break
+            since = at
+        return since
+
+
+def _agreement(client: Client, right: oracle.Answer, *, since: float) -> int:
+    """Wait until the watcher says what is right; return how many findings are wrong."""
     assert right.findings is not None
     while True:
         status, findings = client.findings()
         wrong = len(right.findings ^ findings) + (status != right.status)
         now = time.monotonic()
         if not wrong or now > since + AGREE_SECONDS:
-            return wrong, None if wrong else now - since
+            return wrong
         time.sleep(0.1)
 
 

@@ -41,6 +41,9 @@ def releases(tree: Tree, run_duri: RunDuri, tmp_path: Path) -> Releases:
     shutil.rmtree(root / "lib/deep")
     two = Shop(root, one.keyring, run_duri)
     assert two.seal("--product", "shop", "--version", "2.0.0", "--sequence", "9999999999").code == 0
+    # rsync takes files of one size and one second for the same.
+    for path in (root / ".duri").iterdir():
+        os.utime(path, (2_000_000_000, 2_000_000_000))
     current = tmp_path / "current"
     subprocess.run(["cp", "-a", one.root, current], check=True)
     home = tmp_path / "home"

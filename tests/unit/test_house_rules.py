@@ -18,8 +18,8 @@ MODULES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*
 CORE_IMPORTERS = {
     f"duri/tree/{name}.py"
     for name in (
-        *("comparison", "digest", "events", "exchange", "priority", "progress", "rooted"),
-        *("rules", "scan"),
+        *("comparison", "digest", "events", "exchange", "heap", "priority", "progress"),
+        *("rooted", "rules", "scan"),
     )
 }
 ENVIRONMENT_READER = "duri/settings.py"

@@ -251,3 +251,28 @@ def test_no_finding_stays_when_a_change_is_undone(
     found = tree.part({(b"", False)})
     assert_same(found, tree.everything(), "undone")
     assert not found.findings
+
+
+def test_a_name_that_comes_or_goes_asks_for_the_whole_and_others_keep_what_was_found(
+    tree: Watched, tmp_path: Path
+) -> None:
+    os.link(path(tree, "one"), path(tree, "folder/pair"))
+    pair = Watched(tree.place)
+    time.sleep(SETTLED)
+    assert not pair.full().findings
+    for part in (b"", b"folder"):
+        assert_same(pair.part({(part, False)}), pair.everything(), part)
+        assert_same(pair.part({(part, False)}, reread=True), pair.everything(), part)
+    path(tree, "folder/pair").rename(tmp_path / "outside")
+    assert pair.part({(b"folder", False)}).whole_needed
+    found = pair.stat()
+    assert_same(found, pair.everything(), "moved out")
+    assert {one.kind for one in found.findings} == {Kind.MISSING, Kind.HARD_LINK}
+    time.sleep(SETTLED)
+    pair.stat()
+    for part in (b"", b"folder"):
+        assert_same(pair.part({(part, False)}), pair.everything(), part)
+    os.link(path(tree, "folder/two"), path(tree, "new"))
+    assert pair.part({(b"", False)}).whole_needed
+    assert_same(pair.stat(), pair.everything(), "linked")
+    os.close(pair.root_fd)

@@ -13,6 +13,7 @@
 //! flushed yet, set the clock back, wrote to the device below the file system, or mounted a file over
 //! itself. A comparison that reads everything is the truth; one with a memory is early news of it.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
@@ -28,17 +29,10 @@ use crate::scan::ScanError;
 /// Coarser than the clock of any file system in use (FAT counts in two seconds).
 const TICK: i64 = 2_000_000_000;
 
-/// In a slot's size: an identity that was taken, of a file whose content is not known yet.
+/// In a slot: an identity that was taken, of a file whose content is not known yet.
 const PENDING: u64 = 1 << 63;
-
-/// The identity of a file as it was verified; size zero stands for none, others are one more.
-#[derive(Debug, Default)]
-struct Slot {
-    device: AtomicU64,
-    inode: AtomicU64,
-    changed: AtomicU64,
-    size: AtomicU64,
-}
+/// In every identity, so that zero is none.
+const TAKEN: u64 = 1;
 
 /// What a memory speaks of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +61,11 @@ pub(crate) enum Trust {
 /// The sealed files: which are as sealed, and the identities that say so. An index is the table's.
 #[derive(Debug, Default)]
 pub(crate) struct Files {
-    slots: Vec<Slot>,
+    /// The identity of each file as it was verified, as a keyed hash: a quarter of the memory that
+    /// its four numbers take. Two identities of one file look alike once in 2^62, and nobody who does
+    /// not know the key can do anything about that.
+    slots: Vec<AtomicU64>,
+    key: RandomState,
     /// A bit each.
     verified: Vec<AtomicU64>,
 }
@@ -135,10 +133,10 @@ impl Memory {
 impl Files {
     pub(crate) fn new(length: usize) -> Self {
         let mut slots = Vec::new();
-        slots.resize_with(length, Slot::default);
+        slots.resize_with(length, AtomicU64::default);
         let mut verified = Vec::new();
         verified.resize_with(length.div_ceil(64), AtomicU64::default);
-        Self { slots, verified }
+        Self { slots, key: RandomState::new(), verified }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -147,36 +145,28 @@ impl Files {
 
     /// Say whether a file is what it was when it was verified, as far as its identity tells.
     pub(crate) fn matches(&self, at: u32, stat: &Stat) -> bool {
-        let slot = &self.slots[at as usize];
-        let load = |value: &AtomicU64| value.load(Ordering::Relaxed);
-        load(&slot.size) == size_of(stat)
-            && load(&slot.changed) == changed(stat).cast_unsigned()
-            && load(&slot.inode) == stat.st_ino
-            && load(&slot.device) == stat.st_dev
+        self.slots[at as usize].load(Ordering::Relaxed) == self.identity(stat)
     }
 
     pub(crate) fn forget(&self, at: u32) {
-        self.slots[at as usize].size.store(0, Ordering::Relaxed);
+        self.slots[at as usize].store(0, Ordering::Relaxed);
     }
 
     /// Keep the identity of a file that is about to be read, if it changed before `until`.
     pub(crate) fn propose(&self, at: u32, stat: &Stat, until: i64) {
-        let slot = &self.slots[at as usize];
-        let store = |to: &AtomicU64, value: u64| to.store(value, Ordering::Relaxed);
-        if changed(stat) >= until {
-            return store(&slot.size, 0);
-        }
-        store(&slot.device, stat.st_dev);
-        store(&slot.inode, stat.st_ino);
-        store(&slot.changed, changed(stat).cast_unsigned());
-        store(&slot.size, size_of(stat) | PENDING);
+        let identity = if changed(stat) >= until { 0 } else { self.identity(stat) | PENDING };
+        self.slots[at as usize].store(identity, Ordering::Relaxed);
     }
 
     /// Say that a file is as sealed; the identity that was proposed is its own.
     pub(crate) fn confirm(&self, at: u32) {
-        let size = &self.slots[at as usize].size;
-        size.store(size.load(Ordering::Relaxed) & !PENDING, Ordering::Relaxed);
+        self.slots[at as usize].fetch_and(!PENDING, Ordering::Relaxed);
         self.set_verified(at);
+    }
+
+    fn identity(&self, stat: &Stat) -> u64 {
+        let facts = (stat.st_dev, stat.st_ino, changed(stat), stat.st_size);
+        self.key.hash_one(facts) & !PENDING | TAKEN
     }
 
     pub(crate) fn set_verified(&self, at: u32) {
@@ -217,11 +207,6 @@ fn changed(stat: &Stat) -> i64 {
 
 fn nanoseconds(seconds: i64, nanoseconds: i64) -> i64 {
     seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
-}
-
-/// One more than the size, so that zero is none.
-fn size_of(stat: &Stat) -> u64 {
-    u64::try_from(stat.st_size).unwrap_or(0) + 1
 }
 
 #[cfg(test)]

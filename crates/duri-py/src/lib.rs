@@ -7,6 +7,7 @@
 mod artifacts;
 mod digest;
 mod errors;
+mod heap;
 mod memory;
 mod priority;
 mod rename;
@@ -23,6 +24,8 @@ mod _core {
     use super::digest::sha256;
     #[pymodule_export]
     use super::errors::{FormatError, ScanCancelled};
+    #[pymodule_export]
+    use super::heap::{share, trim};
     #[pymodule_export]
     use super::memory::Memory;
     #[pymodule_export]

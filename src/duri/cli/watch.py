@@ -5,6 +5,8 @@ import os
 import random
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from duri.cli import judgement
 from duri.cli.table import JUDGING, MODE, Option
 from duri.errors import UsageError
@@ -15,9 +17,10 @@ from duri.setting import (
     MIN_BYTES_PER_SECOND,
     MIN_INTERVAL,
 )
+from duri.settings import Settings
 
-_MAX_PID = 4_194_304
 _MAX_NICE = 19
+_THREADS = 4
 
 OPTIONS = (
     Option("root_option", "--root", "The same as ROOT.", "DIR"),
@@ -98,13 +101,16 @@ def run(values: Mapping[str, object], program: Sequence[str] = ()) -> int:
     gc.enable()  # a short command does without
     from duri import settings
     from duri.cli.ending import write_error
+    from duri.tree import heap
     from duri.watch import clock
     from duri.watch import run as watch
     from duri.watch.examination import Subject
     from duri.watch.target import Target, bind
 
+    heap.share()
     values = _with_root(values)
     root, known = judgement.load(values)
+    known = _with_threads(known)
     supervisor = settings.supervisor()
     pid = values["target_pid"]
     target = bind(
@@ -128,10 +134,17 @@ def run(values: Mapping[str, object], program: Sequence[str] = ()) -> int:
         supervisor=supervisor,
         nice=nice if isinstance(nice, int) else 10,
         io_class=io_class if isinstance(io_class, str) else "idle",
-        reload=lambda: judgement.load(values)[1],
+        reload=lambda: _with_threads(judgement.load(values)[1]),
         write_log=write_error,
     )
     return watch.run(plan, clock=clock.system(), draw=random.SystemRandom().random)
+
+
+def _with_threads(known: Settings) -> Settings:
+    """Read with few threads unless somebody asked for more: each takes memory and disk from others."""
+    if "threads" in known.sources:
+        return known
+    return msgspec.structs.replace(known, threads=_THREADS)
 
 
 def _with_root(values: Mapping[str, object]) -> Mapping[str, object]:

@@ -28,6 +28,8 @@ __all__ = [
     "seal",
     "set_io_priority",
     "sha256",
+    "share",
+    "trim",
 ]
 
 _Finding: TypeAlias = tuple[str, bytes, str | None, str | None]
@@ -238,3 +240,9 @@ def open_in_root(root_fd: int, path: bytes) -> int:
 
 def set_io_priority(kind: str, level: int = 4) -> None:
     """Make the calling thread "idle" or "best-effort", and threads it starts; raise OSError."""
+
+def share() -> None:
+    """Have all threads share one heap, from now on."""
+
+def trim() -> None:
+    """Give memory back that scans used; a long process has no use for it until the next one."""

@@ -93,6 +93,7 @@ class Counts:
             rotation_period_days=float(period_days),
             receipts=log.written,
             last_receipt_at=log.last_at or 0.0,
+            receipt_sequence=log.sequence,
             receipts_waiting=log.waiting,
             receipt_errors=written.receipt_errors,
             textfile_errors=written.textfile_errors,

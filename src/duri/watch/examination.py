@@ -24,7 +24,7 @@ from duri.errors import DuriError, MalformedError, UsageError
 from duri.evidence import folder, release
 from duri.inspection import Case, Weighed
 from duri.settings import Settings
-from duri.tree import events, scan
+from duri.tree import events, heap, scan
 from duri.verdict import Summary, Verdict
 from duri.watch import stamp, target
 from duri.watch.pending import Named
@@ -142,6 +142,8 @@ def examine(
         if standing is not None and standing.opened.identity != opened.identity:
             standing = None
         examined = _examine(subject, opened, standing, wanted, now=now, progress=progress)
+    if examined.depth is not Depth.PARTIAL:
+        heap.trim()
     return msgspec.structs.replace(examined, seconds=time.monotonic() - began)
 
 

@@ -85,6 +85,7 @@ class Numbers(msgspec.Struct, frozen=True, kw_only=True):
         rotation_period_days: how long a key may be the active one.
         rotation_due: whether an active key is older than that.
         last_receipt_at: when the last receipt was written.
+        receipt_sequence: the last receipt's, for whoever checks that none was removed after it.
         receipts_waiting: receipts that could not be written yet.
         http_listening: whether the address of `--listen` is served.
         updating: whether a successor's files are still arriving.
@@ -102,6 +103,7 @@ class Numbers(msgspec.Struct, frozen=True, kw_only=True):
     rotation_period_days: float = 0
     rotation_due: bool = False
     last_receipt_at: float = 0
+    receipt_sequence: int = 0
     receipts_waiting: int = 0
     http_listening: bool = False
     updating: bool = False
@@ -230,6 +232,11 @@ def _gauges(numbers: Numbers) -> Iterable[Metric]:
             "last_receipt_timestamp_seconds",
             "When the last receipt was written, in Unix seconds; 0 before the first.",
             numbers.last_receipt_at,
+        ),
+        (
+            "receipt_sequence",
+            "Number of the last receipt, for `duri receipts verify --expect-sequence`.",
+            numbers.receipt_sequence,
         ),
         ("receipts_waiting", "Receipts not written yet.", numbers.receipts_waiting),
         ("http_listening", "1 where the watcher's own address is served.", numbers.http_listening),
