@@ -170,6 +170,20 @@ def test_package_installed_after_its_artifacts_is_no_alarm(
     del tree
 
 
+def test_successor_that_arrives_without_events_is_no_alarm(releases: Releases) -> None:
+    options = ["--no-events", "--interval", "5", "--stat-passes", "4"]
+    key = releases.one.keyring
+    with watching(releases.root, "--keyring", key, *options, home=releases.home) as watcher:
+        watcher.until_status("verified")
+        artifacts = releases.root.parent / "arriving"
+        shutil.copytree(releases.two.root / ".duri", artifacts)
+        exchange(artifacts, releases.root / ".duri")
+        watcher.until(lambda: watcher.status()["updating"], about="a successor on its way")
+        by_rsync(releases, releases.two.root)
+        until_version(watcher, "2.0.0")
+        assert watcher.statuses() == ["verified"]
+
+
 def test_successor_that_never_arrives_is_an_alarm(releases: Releases, watcher: Watcher) -> None:
     artifacts = releases.root.parent / "arriving"
     shutil.copytree(releases.two.root / ".duri", artifacts)

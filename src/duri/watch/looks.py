@@ -61,7 +61,7 @@ def wanted(known: Known, now: float) -> Depth | None:
     if known.burst is not None and now >= _judged_at(known):
         return Depth.STAT if known.lost else Depth.PARTIAL
     if known.update is not None and now >= known.update.ends:
-        return Depth.PARTIAL
+        return Depth.STAT  # whether or not there are events, it is seen as it is
     schedule = known.schedule
     if schedule is not None and not known.scanning and schedule.stat <= now < schedule.full:
         return Depth.STAT

@@ -28,8 +28,8 @@ ARTIFACTS_LONGEST = 0.9
 SETTLE_BURSTS = 12
 """With `settle` a burst is judged after this many times its seconds, however long it goes on."""
 
-UPDATE_QUIET = 3.0
-"""A deployment pauses less between its steps (the start of pip or rsync takes half a second)."""
+UPDATE_QUIET = 10.0
+"""A deployment pauses less between its steps: pip unpacks elsewhere for seconds before it moves."""
 
 UPDATE_LONGEST = 120.0
 """A release that has not arrived by then is no release that is arriving."""

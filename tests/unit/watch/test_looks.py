@@ -61,7 +61,7 @@ def test_successor_that_stopped_arriving_is_judged() -> None:
     ends = 10.0 + settling.UPDATE_QUIET
     assert looks.wanted(known, ends - 0.1) is None
     assert looks.wakes_at(known, 10.0) == ends
-    assert looks.wanted(known, ends) is Depth.PARTIAL
+    assert looks.wanted(known, ends) is Depth.STAT
 
 
 def test_scan_between_is_made_when_it_is_due_and_no_full_one_runs() -> None:
