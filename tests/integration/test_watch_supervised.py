@@ -53,15 +53,15 @@ def test_state_is_kept_where_systemd_says(shop: Shop, tmp_path: Path) -> None:
     options = ["--keyring", shop.keyring]
     with watching(shop.root, *options, home=tmp_path, env=env, receipts=False) as watcher:
         watcher.until_status("verified")
-        folder = Path(watcher.status()["receipts"]["folder"])
+        folder = Path(watcher.until(lambda: watcher.status()["receipts"]["folder"], about="one"))
         assert folder.is_relative_to(state)
         assert (folder / "receipts.jsonl").stat().st_size > 0
         assert (folder / "watch-key.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_receipts_of_a_user_lie_in_that_users_state(shop: Shop, tmp_path: Path) -> None:
-    env = {"XDG_STATE_HOME": str(tmp_path / "xdg"), "STATE_DIRECTORY": ""}
-    options = ["--keyring", shop.keyring, "--receipts", tmp_path / "chosen"]
+def test_receipts_lie_where_they_are_asked_to(shop: Shop, tmp_path: Path) -> None:
+    env = {"STATE_DIRECTORY": str(tmp_path / "state"), "DURI_RECEIPTS": str(tmp_path / "chosen")}
+    options = ["--keyring", shop.keyring]
     with watching(shop.root, *options, home=tmp_path, env=env, receipts=False) as watcher:
         watcher.until_status("verified")
         folder = watcher.until(lambda: watcher.status()["receipts"]["folder"], about="receipts")

@@ -266,7 +266,10 @@ class Publication:
         written = self.writer.written
         self.problem("textfile", written.textfile_problem)
         self.problem("receipts", written.receipts.problem)
-        self._count()
+        if written.receipts != self.snapshot.receipts:
+            self._change()
+        else:
+            self._count()
 
     def started(self) -> None:
         """Tell that the watch begins."""
