@@ -169,11 +169,12 @@ expect unverifiable 13 duri verify app --keyring lost.json
 step 'Everything was put back: the tree is what was released.'
 expect verified 0 "${verify[@]}"
 
-# Waits until the watcher has said something, and shows its log where it does not.
+# Waits until the watcher has said something; shows its log where it does not, or ends before.
 until_said() {
   local attempt
   for ((attempt = 0; attempt < 6000; attempt++)); do
     if grep -q "$1" watch.log; then return; fi
+    if ! kill -0 "$watcher" 2> /dev/null; then break; fi
     sleep 0.01
   done
   printf 'demo: the watcher never said: %s\n' "$1" >&2
@@ -221,5 +222,8 @@ if [[ -t 0 && -t 1 ]]; then
   printf '\n'
 fi
 end_watcher
-printf '\nWhat the watcher leaves: the record of its time.\n$ duri receipts verify receipts\n'
-duri receipts verify receipts
+printf '\nWhat the watcher leaves: the signed record of its time.\n'
+printf '$ duri receipts list receipts\n'
+duri receipts list receipts
+printf '$ duri receipts verify receipts\n'
+duri receipts verify receipts | head -n 1

@@ -1,16 +1,15 @@
 """The steps of a verification, apart, so that a watcher can take some of them more often.
 
-    weigh      opens nothing but artifacts and keyring: is the evidence authentic, and is it the
-               evidence that is expected here? (steps 1 and 2 of `duri.verify`)
+    weigh      the evidence: is it authentic, and expected here? (steps 1 and 2 of `duri.verify`)
     compare    the tree beside that evidence, under the sealed policy (step 3)
     judge      the sealed policy beside what is declared here; one verdict (steps 4 to 6)
 
 Guarantees: bad evidence and bad trees give findings, never exceptions; nothing is kept here between
-two calls. What a caller passes back (`held`, a memory) saves work and decides nothing.
+two calls. What a caller passes back (a baseline, a memory) saves work and decides nothing.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -48,8 +47,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         keyring: keys, or the file that holds them; the settings' own when None.
         artifacts: the artifacts folder; the settings' own, else `.duri` under the root, when None.
         from_archive: whether the release was brought back from an archive.
-        is_foreign: whether the root lies in another process's file system, where our paths mean
-            other files; it is then reached by its descriptor only.
+        is_foreign: whether our paths mean other files there; only its descriptor reaches it then.
     """
 
     root: str
@@ -64,23 +62,28 @@ class Weighed(msgspec.Struct, frozen=True, kw_only=True):
     """Evidence after it was judged.
 
     Attributes:
-        findings: what was found about it and its circumstances.
+        findings: about it and its circumstances.
         evidence: what of it may be believed.
         keyring: the keys that it was judged with; None where none could be used.
-        inside: the artifacts folder relative to the root, which a scan leaves out.
+        location: where it lies; None where that cannot be told.
         strict: whether a new file fails.
     """
 
     findings: tuple[Finding, ...]
     evidence: authenticity.Evidence = authenticity.Evidence()
     keyring: Keyring | None = None
-    inside: bytes | None = None
+    location: folder.Location | None = None
     strict: bool = True
 
     @property
     def is_authentic(self) -> bool:
         """Whether the evidence alone calls for no status but `verified`."""
         return self.evidence.usable and conclude(self.findings) is Status.VERIFIED
+
+    @property
+    def inside(self) -> bytes | None:
+        """The artifacts folder relative to the root, which a scan leaves out."""
+        return None if self.location is None else self.location.inside
 
 
 class Compared(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,17 +98,14 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
     complete: bool = True
 
 
-def weigh(
-    case: Case, root_fd: int, *, now: int, held: Mapping[str, bytes] | None = None
-) -> Weighed:
+def weigh(case: Case, root_fd: int, *, now: int, leave_large: bool = False) -> Weighed:
     """Read and judge the evidence.
 
     Args:
         case: whose evidence.
         root_fd: the root, open.
         now: unix seconds.
-        held: artifacts in memory, by name; where the file still has these bytes they are used, so
-            that a large one is not in memory twice. Each file is read whole all the same.
+        leave_large: whether large artifacts are read and left on disk; `baseline` then needs them.
     """
     settings = case.settings
     place = settings.artifacts if case.artifacts is None else case.artifacts
@@ -113,7 +113,7 @@ def weigh(
         location = folder.locate(case.root, place, is_foreign=case.is_foreign)
     except UsageError as error:
         return Weighed(findings=(findings.unverifiable(Kind.ARTIFACTS_MISSING, error),))
-    raw = folder.read(location, root_fd=root_fd, held=held or {})
+    raw = folder.read(location, root_fd=root_fd, leave_large=leave_large)
     here = circumstances.gather(
         settings,
         root=case.root,
@@ -128,26 +128,28 @@ def weigh(
         findings=(*here.findings, *evidence.findings),
         evidence=evidence,
         keyring=here.keyring,
-        inside=location.inside,
+        location=location,
         strict=_is_strict(settings, evidence),
     )
 
 
-def baseline(weighed: Weighed) -> scan.Baseline | None:
+def baseline(weighed: Weighed, checksums: scan.Checksums | None = None) -> scan.Baseline | None:
     """Return what a tree is compared with, parsed once; None without evidence to believe.
 
     Raises:
         MalformedError: the checksums or the attributes are not canonical.
+        UnverifiableError: the checksums were left on disk, and none are given.
         UsageError: a sealed pattern is none.
     """
     metadata = weighed.evidence.metadata
     if metadata is None or not weighed.evidence.usable:
         return None
+    kept = weighed.evidence.content.get(release.CHECKSUMS) if checksums is None else checksums
+    if kept is None:
+        raise UnverifiableError("the checksums were left on disk", where=release.CHECKSUMS)
+    attributes, algorithm = bytes(metadata.attributes) or None, metadata.hash_algorithm
     return scan.baseline(
-        checksums=weighed.evidence.content[release.CHECKSUMS],
-        attributes=bytes(metadata.attributes) or None,
-        policy=metadata.policy,
-        algorithm=metadata.hash_algorithm,
+        checksums=kept, attributes=attributes, policy=metadata.policy, algorithm=algorithm
     )
 
 
@@ -193,8 +195,8 @@ def compare(
         where = error.where or release.CHECKSUMS
         return Compared(findings=(findings.from_error(Kind.ARTIFACT_MALFORMED, where, error),))
     except UsageError as error:  # a sealed pattern that is none: nobody here called wrongly
-        malformed = findings.from_error(Kind.ARTIFACT_MALFORMED, release.METADATA, error)
-        return Compared(findings=(malformed,))
+        where = release.METADATA
+        return Compared(findings=(findings.from_error(Kind.ARTIFACT_MALFORMED, where, error),))
     except UnverifiableError as error:
         return Compared(findings=(findings.unverifiable(Kind.SCAN_INCOMPLETE, error),))
     return Compared(
@@ -225,8 +227,7 @@ def judge(
     """
     metadata = weighed.evidence.metadata
     if metadata is None:
-        said = [*weighed.findings]
-        return verdict(case, said, now=now, signatures=weighed.evidence.signatures)
+        return verdict(case, weighed.findings, now=now, signatures=weighed.evidence.signatures)
     differing = policy_difference.check(
         metadata, case.settings, root_fd=root_fd, signed=weighed.evidence.signed
     )
@@ -280,8 +281,7 @@ def _miscounted(metadata: Metadata, found: scan.Comparison) -> tuple[Finding, ..
 def _summary(metadata: Metadata, settings: Settings, found: scan.Comparison) -> Summary:
     missing = {one.path for one in found.findings if one.kind is Kind.MISSING}
     new = {one.path for one in found.findings if one.kind is Kind.NEW}
-    differing = {one.path for one in found.findings if one.kind not in scan.UNSEEN}
-    modified = differing - missing - new
+    modified = {one.path for one in found.findings if one.kind not in scan.UNSEEN} - missing - new
     limit = threshold.tighter(metadata.policy.spike_threshold, settings.spike_threshold)
     changed = len(missing) + len(new) + len(modified)
     return Summary(

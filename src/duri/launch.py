@@ -1,7 +1,8 @@
-"""What a gated command inherits: which variables could bring in code that nobody verified.
+"""How a gated command starts: the file that it is, and what it inherits.
 
 Guarantees: a variable that names code is passed on when all it names lies inside the verified root,
 whose content was just proved; otherwise it is removed, or the launch refused, and named either way.
+A name without a slash is looked up on PATH and never in the working folder.
 
 Leaves to others: code that the command loads from outside the root by itself, and code below the
 root that the policy leaves free to change (see the threat model).
@@ -12,6 +13,8 @@ import re
 from collections.abc import Mapping
 
 import msgspec
+
+from duri.errors import UsageError
 
 _PATHS = frozenset(
     {
@@ -96,6 +99,32 @@ def prepare(environment: Mapping[str, str], *, root: str, keep: bool) -> Launch:
     passed = {name: value for name, value in environment.items() if name not in foreign}
     # Packages in a user's home are outside the root and take precedence over the sealed ones.
     return Launch(environment={**passed, "PYTHONNOUSERSITE": "1"}, foreign=foreign)
+
+
+def find(name: str, environment: Mapping[str, str]) -> str:
+    """Return the file that a command's name means.
+
+    Parts of PATH that are not absolute are passed over: they mean the working folder, or one below.
+
+    Raises:
+        UsageError: there is none, or none that may be executed.
+    """
+    here = [name]
+    if "/" not in name:
+        path = environment.get("PATH", os.defpath)
+        here = [os.path.join(part, name) for part in path.split(":") if os.path.isabs(part)]
+    there = [file for file in here if os.path.isfile(file)]
+    for file in there:
+        if os.access(file, os.X_OK):
+            return file
+    if there:
+        raise UsageError("the command may not be executed", where=there[0])
+    if "/" not in name:
+        raise UsageError("there is no such command on PATH", where=name)
+    missing = not os.path.lexists(name)
+    raise UsageError(
+        "there is no such command" if missing else "the command is no file", where=name
+    )
 
 
 def _is_foreign(name: str, value: str, root: str) -> bool:

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 import msgspec
 
 from duri import times
+from duri.containment import passes_through
 from duri.errors import KeyringError, SealRefusedError
 from duri.evidence import anchor, declaration, folder, provenance, publish, release, signing
 from duri.evidence.keys.keyring import Keyring
@@ -182,6 +183,9 @@ def _plan(
     product = settings.product or os.path.basename(os.path.realpath(root)) or "root"
     moment = clock if settings.source_date_epoch is None else settings.source_date_epoch
     file = None if isinstance(keyring, Keyring) else anchor.file_named(keyring, settings=settings)
+    if file is not None and passes_through(file, root):
+        # Also one that the policy ignores: no verification uses it there.
+        raise _keyring_inside(file)
     return _Plan(
         root=root,
         product=release.check_name("product", product),
@@ -236,18 +240,18 @@ def _check_tree(plan: _Plan, tree: scan.Sealed) -> None:
             got="\n  " + "\n  ".join(shown),
             todo="Remove these, or declare them: --ignore, --allow-link, --allow-case-twins",
         )
-    if plan.keyring_file is None:
-        return
-    inner = os.fsencode(os.path.realpath(plan.keyring_file))
-    outer = os.fsencode(os.path.realpath(plan.root)).rstrip(b"/") + b"/"
-    if inner.startswith(outer) and scan.seals_path(
-        tree.checksums, plan.algorithm, inner[len(outer) :]
-    ):
-        raise SealRefusedError(
-            "the keyring lies inside the tree, so the release would carry the key that signs it",
-            where=plan.keyring_file,
-            todo="Move it out of the root",
-        )
+    # On a device of its own, as a subvolume's files are, it passes for mounted and may be sealed.
+    file, root = os.path.realpath(plan.keyring_file or os.devnull), os.path.realpath(plan.root)
+    if scan.seals_path(tree.checksums, plan.algorithm, os.fsencode(os.path.relpath(file, root))):
+        raise _keyring_inside(file)
+
+
+def _keyring_inside(file: str) -> SealRefusedError:
+    return SealRefusedError(
+        "the keyring lies inside the tree, or is reached through it, where no verification uses it",
+        where=file,
+        todo="Move it out of the root, and name it there with --keyring",
+    )
 
 
 def _metadata(plan: _Plan, tree: scan.Sealed) -> release.Metadata:

@@ -24,6 +24,7 @@ from tests.conftest import RunDuri, require
 
 import duri
 from duri import times
+from duri.errors import SealRefusedError
 from duri.evidence import canonical, witness
 from duri.evidence.keys.keyring import State, parse
 from duri.limits import CLOCK_SKEW_SECONDS
@@ -204,6 +205,34 @@ def test_keyring_inside_the_tree_is_not_sealed_with_it(tmp_path: Path, name: str
     outside = tmp_path / "keyring.json"
     path.rename(outside)
     duri.seal(root, version="1", keyring=outside, now=NOW)
+
+
+@pytest.mark.parametrize("way", ["ignored", "led to from outside", "behind a link in the tree"])
+def test_keyring_that_no_verifier_would_use_seals_nothing(tmp_path: Path, way: str) -> None:
+    """Ignored, it is not sealed with the tree; whoever changes the tree changes it all the same."""
+    root = tmp_path / "app"
+    inside, outside, link = root / "private" / "k.json", tmp_path / "k.json", tmp_path / "link.json"
+    inside.parent.mkdir(parents=True)
+    releases.keyring_file(outside, ring_of(new_key()))
+    named = inside
+    if way == "behind a link in the tree":
+        inside.symlink_to(outside)
+    else:
+        shutil.copy2(outside, inside)
+    if way == "led to from outside":
+        link.symlink_to(inside)
+        named = link
+    policy = Settings(ignore=("/private/",))
+    with pytest.raises(SealRefusedError, match="no verification uses it") as refused:
+        duri.seal(root, version="1", keyring=named, settings=policy, now=NOW)
+    assert (refused.value.where, refused.value.exit_code) == (str(named), 13)
+    assert "Move it out of the root" in str(refused.value)
+    assert not (root / ".duri").exists()
+    # The twin: the same keys from outside seal the same tree, and the copy in it judges nothing.
+    duri.seal(root, version="1", keyring=outside, settings=policy, now=NOW)
+    for keyring, status in ((outside, Status.VERIFIED), (named, Status.UNVERIFIABLE)):
+        verdict = duri.verify(root, keyring=keyring, settings=policy, now=NOW)
+        assert verdict.status is status
 
 
 def test_keyring_that_lies_in_the_tree_is_not_found_unless_it_is_named(

@@ -114,6 +114,34 @@ def test_quiet_keeps_the_answer(shop: Shop) -> None:
     assert shop.seal("--version", "2.0.0", "--quiet", check=0).out == ""
 
 
+def test_quiet_keeps_the_findings_and_drops_the_advice(shop: Shop) -> None:
+    (shop.root / "uploads/\n\nNext\n").touch()
+    corrupt(shop)
+    said = shop.verify("--all", check=10).out
+    quiet = shop.verify("--all", "--quiet", check=10).out
+    findings, _, advice = said.partition("\n\nNext\n")
+    assert quiet == f"{findings}\n"
+    assert "duri gate" in advice
+    assert quiet.count(".php") == 12
+    assert "uploads/" in quiet
+    for option in (("--json",), ("--format", "sarif")):
+        both = (shop.verify(*option, *more, check=10).out for more in ((), ("--quiet",)))
+        plain, less = (
+            re.sub(r'"(checked_at|endTimeUtc|scan_duration_ms)":.*', "", o) for o in both
+        )
+        assert plain == less
+
+
+def test_verify_prints_and_logs_nothing_so_it_takes_no_log_format(
+    shop: Shop, run_duri: RunDuri
+) -> None:
+    ran = shop.verify("--log-format", "json", check=2)
+    assert "No such option" in ran.err
+    for command, takes in (("verify", False), ("gate", True), ("watch", True), ("seal", True)):
+        assert ("--log-format" in run_duri(command, "--help", check=0).out) is takes
+    assert shop.verify(env={"DURI_LOG_FORMAT": "json"}, check=0).out.startswith("VERIFIED")
+
+
 class Seen(NamedTuple):
     """What a person at a terminal saw, and how it ended."""
 

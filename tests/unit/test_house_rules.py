@@ -23,9 +23,9 @@ CORE_IMPORTERS = {
     )
 }
 ENVIRONMENT_READER = "duri/settings.py"
-CATCHES_EVERYTHING = {"duri/cli/ending.py": 1, "duri/watch/loop.py": 1}
+CATCHES_EVERYTHING = {"duri/cli/ending.py": 1, "duri/watch/loop.py": 1, "duri/watch/senses.py": 1}
 """Modules that may have `except Exception`, and how many: the top of the command line, and the one
-around the loop that goes on."""
+around each loop that goes on."""
 
 SLOW_IMPORTS = {"dataclasses", "inspect", "pathlib", "typing_extensions"}
 """Each costs milliseconds at every start of `duri`, and a boot gate waits for them."""

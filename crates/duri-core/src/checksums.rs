@@ -5,37 +5,40 @@
 //!   `json.dumps(…, indent=2, sort_keys=True, ensure_ascii=False) + "\n"` gives. So there are no
 //!   duplicates, no second spelling, no path that leaves the root, no path that is a file and a folder.
 //! - Time is linear in the bytes. Memory is the bytes themselves and eight more an entry: paths and
-//!   digests stay where they are in the JSON.
+//!   digests stay where they are in the JSON. `Checksums::compact` takes a third less, for who keeps
+//!   them long, and says the same of every entry.
+
+mod compact;
+mod json;
 
 use std::borrow::Cow;
-use std::ops::Range;
 use std::sync::Arc;
 
 use crate::algorithm::Algorithm;
+use crate::attributes::Attributes;
+use crate::expected::{Made, Table};
 use crate::fingerprint::Fingerprint;
 use crate::format::{Cursor, FormatError, write_string};
 use crate::path::{self, Order};
+use compact::Compact;
+use json::{Entry, Json, is_hex_of};
 
 /// Ten million files is what `DuRi` is made for; more is not a release.
 const MAX_ENTRIES: usize = 10_000_000;
 
-/// A path beyond `path::MAX_PATH`, each byte as an escape of six, still fits sixteen bits.
-#[derive(Clone, Copy)]
-struct Entry {
-    at: u32,
-    length: u16,
-    escaped: bool,
+#[derive(Clone)]
+enum Form {
+    Json(Json),
+    Compact(Compact),
 }
 
 /// The parsed file.
 #[derive(Clone)]
 pub struct Checksums {
-    data: Arc<dyn AsRef<[u8]> + Send + Sync>,
+    form: Form,
     algorithm: Algorithm,
-    entries: Vec<Entry>,
-    /// The few paths whose bytes differ from their JSON, by entry.
-    decoded: Vec<(u32, Box<[u8]>)>,
     fingerprint: Fingerprint,
+    made: Made,
 }
 
 impl std::fmt::Debug for Checksums {
@@ -55,23 +58,49 @@ impl Checksums {
         algorithm: Algorithm,
     ) -> Result<Self, FormatError> {
         let (entries, decoded) = read(data.as_ref(), algorithm)?;
+        let form = Form::Json(Json::new(Arc::new(data), entries, decoded));
         let fingerprint = Fingerprint::default();
-        Ok(Self { data: Arc::new(data), algorithm, entries, decoded, fingerprint })
+        Ok(Self { form, algorithm, fingerprint, made: Made::default() })
     }
 
-    /// A digest of the bytes, taken once.
+    /// Parse canonical bytes, and keep paths and raw digests only, in the same place.
+    ///
+    /// # Errors
+    ///
+    /// The first byte that is not canonical, and why.
+    pub fn compact(data: Vec<u8>, algorithm: Algorithm) -> Result<Self, FormatError> {
+        let (entries, decoded) = read(&data, algorithm)?;
+        let fingerprint = Fingerprint::default();
+        // Of the JSON, so that it is the same in both forms.
+        fingerprint.of(|| &data);
+        let form = Form::Compact(Compact::new(data, &entries, &decoded, algorithm));
+        Ok(Self { form, algorithm, fingerprint, made: Made::default() })
+    }
+
+    /// A digest of the JSON, taken once.
     pub(crate) fn fingerprint(&self) -> [u8; 32] {
-        self.fingerprint.of(|| (*self.data).as_ref())
+        self.fingerprint.of(|| match &self.form {
+            Form::Json(json) => json.bytes(),
+            Form::Compact(_) => unreachable!("taken before the JSON was left"),
+        })
+    }
+
+    /// The table of these checksums with attributes, shared by those who keep it.
+    pub(crate) fn table(&self, attributes: &Attributes) -> Result<Arc<Table>, FormatError> {
+        self.made.table(self, attributes)
     }
 
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.len()
+        match &self.form {
+            Form::Json(json) => json.len(),
+            Form::Compact(compact) => compact.len(),
+        }
     }
 
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len() == 0
     }
 
     #[must_use]
@@ -86,12 +115,10 @@ impl Checksums {
     /// When there is no entry `index`.
     #[must_use]
     pub fn path(&self, index: usize) -> &[u8] {
-        let entry = self.entries[index];
-        if entry.escaped {
-            let found = self.decoded.binary_search_by_key(&index, |(of, _)| *of as usize);
-            return &self.decoded[found.expect("a decoded path for each escaped one")].1;
+        match &self.form {
+            Form::Json(json) => json.path(index),
+            Form::Compact(compact) => compact.path(index),
         }
-        &(*self.data).as_ref()[range_of(entry)]
     }
 
     /// The digest of an entry, in lower-case hexadecimal.
@@ -100,10 +127,19 @@ impl Checksums {
     ///
     /// When there is no entry `index`.
     #[must_use]
-    pub fn hex(&self, index: usize) -> &str {
-        let start = range_of(self.entries[index]).end + 4;
-        let digits = &(*self.data).as_ref()[start..start + 2 * self.algorithm.digest_length()];
-        std::str::from_utf8(digits).expect("hexadecimal digits")
+    pub fn hex(&self, index: usize) -> Cow<'_, str> {
+        match &self.form {
+            Form::Json(json) => json.hex(index, self.algorithm).into(),
+            Form::Compact(compact) => crate::finding::hex(compact.digest(index)).into(),
+        }
+    }
+
+    /// Say whether an entry has this digest.
+    pub(crate) fn has(&self, index: usize, digest: &[u8]) -> bool {
+        match &self.form {
+            Form::Json(json) => is_hex_of(json.hex(index, self.algorithm), digest),
+            Form::Compact(compact) => compact.digest(index) == digest,
+        }
     }
 
     /// The entry of `path`.
@@ -136,7 +172,10 @@ impl Checksums {
     /// A path with a backslash, newline or carriage return is escaped, and its line starts with `\`.
     #[must_use]
     pub fn sum_lines(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity((*self.data).as_ref().len());
+        let mut out = Vec::with_capacity(match &self.form {
+            Form::Json(json) => json.bytes().len(),
+            Form::Compact(compact) => 2 * compact.size(),
+        });
         for index in 0..self.len() {
             let path = self.path(index);
             let special = |byte: &u8| matches!(byte, b'\\' | b'\n' | b'\r');
@@ -158,11 +197,6 @@ impl Checksums {
         }
         out
     }
-}
-
-fn range_of(entry: Entry) -> Range<usize> {
-    let start = entry.at as usize;
-    start..start + usize::from(entry.length)
 }
 
 type Parsed = (Vec<Entry>, Vec<(u32, Box<[u8]>)>);

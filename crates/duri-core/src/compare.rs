@@ -32,6 +32,7 @@ use crate::finding::{self, Finding};
 use crate::format::FormatError;
 use crate::hard_links::Name;
 use crate::memory::{Files, Memory};
+use crate::notice::Notice;
 use crate::scan::{Request, Scan, ScanError};
 use part::{Looked, Partial};
 pub use plan::Part;
@@ -181,6 +182,8 @@ fn walk(
     }
     let stop = AtomicBool::new(false);
     let scan = Scan::new(request, &stop)?;
+    let notice = request.notice.filter(|_| partial.is_none());
+    let walk = notice.map(Notice::begin);
     let shared = Shared { scan, expected, total_bytes, memory, partial };
     let mut walked = Walked::default();
     for worker in shared.scan.run(Task::Root, || Worker::new(&shared), tick)? {
@@ -192,6 +195,9 @@ fn walk(
         walked.findings.extend(worker.findings);
         walked.names.extend(worker.names);
         walked.looked.add(worker.part);
+    }
+    if let (Some(notice), Some(walk)) = (notice, walk) {
+        notice.complete(walk);
     }
     Ok(walked)
 }

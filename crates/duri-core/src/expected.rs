@@ -8,6 +8,7 @@
 mod collect;
 
 use std::borrow::Cow;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::attributes::{Attributes, Owner, Place};
 use crate::checksums::Checksums;
@@ -77,6 +78,33 @@ pub(crate) struct Expected<'a> {
     notes: &'a [Note],
     /// The owner of whatever has none noted.
     pub(crate) owner: Option<Owner>,
+}
+
+/// The table that was made last, for as long as a memory has it. One memory is filled by a scan of
+/// everything while another answers for parts, and one table serves both.
+#[derive(Clone, Default)]
+pub(crate) struct Made(Arc<Mutex<Last>>);
+
+/// A table, and the fingerprint of the attributes in it.
+type Last = Option<([u8; 32], Weak<Table>)>;
+
+impl Made {
+    /// The table of checksums, which are always the same here, and attributes.
+    pub(crate) fn table(
+        &self,
+        checksums: &Checksums,
+        attributes: &Attributes,
+    ) -> Result<Arc<Table>, FormatError> {
+        let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let fingerprint = attributes.fingerprint();
+        let last = made.as_ref().filter(|(of, _)| *of == fingerprint);
+        if let Some(table) = last.and_then(|(_, table)| table.upgrade()) {
+            return Ok(table);
+        }
+        let table = Arc::new(Table::new(checksums, attributes)?);
+        *made = Some((fingerprint, Arc::downgrade(&table)));
+        Ok(table)
+    }
 }
 
 impl Table {
@@ -225,8 +253,13 @@ impl Expected<'_> {
     }
 
     /// The digest of a file, in hexadecimal.
-    pub(crate) fn hex(&self, at: u32) -> &str {
+    pub(crate) fn hex(&self, at: u32) -> Cow<'_, str> {
         self.checksums.hex(self.entries[at as usize].index as usize)
+    }
+
+    /// Say whether a file was sealed with this digest.
+    pub(crate) fn has_digest(&self, at: u32, digest: &[u8]) -> bool {
+        self.checksums.has(self.entries[at as usize].index as usize, digest)
     }
 
     /// The target of a link.

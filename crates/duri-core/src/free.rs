@@ -62,7 +62,11 @@ pub(crate) fn check_file(
         ),
         Err(errno) => findings.push(Finding::of_errno(errno, path())),
     }
-    Name::of(&stat, None).is_some()
+    let linked = Name::of(&stat, None).is_some();
+    if linked && let Some(notice) = scan.request.notice {
+        notice.linked(without_slash(&folder.prefix));
+    }
+    linked
 }
 
 /// Open and list a mutable folder; None when it is gone or a finding was made.

@@ -9,14 +9,18 @@
 //! - A memory is bound to one seal, one policy and one root. With others it is cleared by itself.
 //! - A comparison that was stopped or failed leaves nothing behind that another relies on.
 //!
-//! What an unchanged change time does not prove: that nobody wrote through a mapping that is not
-//! flushed yet, set the clock back, wrote to the device below the file system, or mounted a file over
-//! itself. A comparison that reads everything is the truth; one with a memory is early news of it.
+//! What an unchanged identity does not prove: that nobody wrote through a mapping that is not flushed
+//! yet, set the clock back, wrote to the device below the file system, edited an image while it was not
+//! mounted and mounted it again with the same numbers (where the kernel does not number mounts once and
+//! for all), or mounted a file over itself. A name outside the tree is no way round it: the file has
+//! one change time for all its names; but no event tells of a write through it. A network file system
+//! shows attributes from its cache, and a server in user space says whatever change time it likes. A
+//! comparison that reads everything is the truth; one with a memory is early news of it.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use rustix::fs::Stat;
 use rustix::time::{ClockId, clock_gettime};
@@ -45,6 +49,9 @@ pub(crate) struct Bound {
     pub(crate) total_bytes: Option<u64>,
     /// Device and inode of the root.
     pub(crate) root: (u64, u64),
+    /// A number of the root's mount that is never given again, where the kernel has one: what is
+    /// mounted anew may have been changed meanwhile.
+    pub(crate) mount: Option<u64>,
 }
 
 /// How far what is remembered may be relied upon.
@@ -75,7 +82,7 @@ pub(crate) struct State {
     pub(crate) bound: Option<Bound>,
     pub(crate) trust: Trust,
     /// What is sealed, kept because making it takes longer than looking at one folder.
-    pub(crate) table: Option<Table>,
+    pub(crate) table: Option<Arc<Table>>,
     pub(crate) files: Files,
     /// Of the last comparison, sorted.
     pub(crate) findings: Vec<Finding>,
@@ -188,6 +195,17 @@ impl Files {
         self.verified.fill_with(AtomicU64::default);
     }
 
+    /// The entries that are not verified, whatever they are.
+    pub(crate) fn unverified(&self) -> impl Iterator<Item = u32> {
+        let words = self.verified.iter().map(|word| word.load(Ordering::Relaxed));
+        let bases = (0_u32..).step_by(64);
+        let length = u32::try_from(self.slots.len()).expect("as many as the table has entries");
+        let lacking = bases.zip(words).filter(|(_, word)| *word != u64::MAX);
+        lacking
+            .flat_map(|(base, word)| (0..64).filter(move |bit| word >> bit & 1 == 0).map(move |bit| base + bit))
+            .take_while(move |at| *at < length)
+    }
+
     pub(crate) fn verified(&self) -> usize {
         let words = self.verified.iter();
         words.map(|word| word.load(Ordering::Relaxed).count_ones() as usize).sum()
@@ -220,6 +238,7 @@ mod tests {
             (0..200).for_each(|at| files.set_verified(at));
             files.reset(start..end);
             assert_eq!(files.verified(), 200 - (end - start) as usize, "{start}..{end}");
+            assert!(files.unverified().eq(start..end), "{start}..{end}");
             (start..end).for_each(|at| files.set_verified(at));
             assert_eq!(files.verified(), 200, "{start}..{end}");
         }

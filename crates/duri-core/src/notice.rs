@@ -12,4 +12,16 @@ pub trait Notice: Sync {
     /// Called from several threads. It cannot fail: what could not be done is for the implementor to
     /// count. `path` is relative to the root, without a slash at its end, and empty for the root.
     fn folder(&self, folder: BorrowedFd<'_>, path: &[u8]);
+
+    /// A file that may change freely, directly in this folder, has other names: it may be sealed under
+    /// one of them.
+    fn linked(&self, _folder: &[u8]) {}
+
+    /// A walk of everything begins; the number is for `complete`.
+    fn begin(&self) -> u32 {
+        0
+    }
+
+    /// A walk of everything came to its end: each folder that is there was told of since it began.
+    fn complete(&self, _walk: u32) {}
 }

@@ -6,8 +6,10 @@
 //!   the number asked for, only while there are tasks and the processors wait for the disk. With a
 //!   warm cache 32 threads thus cost what 2 do; with a cold one they are there within milliseconds.
 //! - The caller's thread does no work: it polls `tick`, and stops the run when that says so.
-//! - A panic in a thread ends the run and reaches the caller; nothing hangs.
+//! - A panic in a thread ends the run and reaches the caller; nothing hangs. Where no thread can be
+//!   started there is no run, and the caller is told why.
 
+use std::io;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -134,17 +136,25 @@ fn work<W: Work>(worker: &mut W, queue: &Queue<'_, W::Task>) {
     }
 }
 
+/// How many threads keep the processors busy.
+pub(crate) fn processors() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
+}
+
 /// Run `first` and what comes of it; return the workers that were used.
 ///
 /// `worker` makes one for each thread; `tick` says whether to go on. `stop` is set when the run ends
 /// before its tasks do.
+///
+/// # Errors
+/// The kernel's, when not one thread could be started.
 pub(crate) fn run<W: Work>(
     threads: usize,
     first: W::Task,
     stop: &AtomicBool,
     worker: impl Fn() -> W,
     tick: &mut dyn FnMut() -> bool,
-) -> Vec<W> {
+) -> io::Result<Vec<W>> {
     let state = State { tasks: vec![first], running: 0, idle: 0, ended: 0 };
     let queue = Queue {
         state: Mutex::new(state),
@@ -152,7 +162,7 @@ pub(crate) fn run<W: Work>(
         thread_ended: Condvar::new(),
         stop,
     };
-    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    let processors = processors();
     thread::scope(|scope| {
         let mut handles = Vec::new();
         let mut load = Load::new(processors);
@@ -171,7 +181,7 @@ pub(crate) fn run<W: Work>(
                     Ok(handle) => handles.push(handle),
                     // Fewer threads are slower, not wrong; without any there is no scan.
                     Err(_) if !handles.is_empty() => wanted = handles.len(),
-                    Err(error) => panic!("no thread can be started: {error}"),
+                    Err(error) => return Err(error),
                 }
             }
             let pause = match wanted < threads {
@@ -206,7 +216,7 @@ pub(crate) fn run<W: Work>(
         let joined = handles
             .into_iter()
             .map(|handle| handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        joined.collect()
+        Ok(joined.collect())
     })
 }
 
@@ -275,7 +285,7 @@ mod tests {
     fn count(threads: usize, panic_at: usize, go_on: bool) -> (usize, usize) {
         let (stop, total) = (AtomicBool::new(false), AtomicUsize::new(0));
         let worker = || Counter { seen: 0, rested: 0, total: &total, panic_at };
-        let workers = run(threads, 4, &stop, worker, &mut || go_on);
+        let workers = run(threads, 4, &stop, worker, &mut || go_on).unwrap();
         let seen = workers.iter().map(|worker| worker.seen).sum();
         (seen, workers.iter().map(|worker| worker.rested).sum())
     }
@@ -311,7 +321,7 @@ mod tests {
     #[test]
     fn the_caller_can_stop_a_run_that_would_not_end() {
         let stop = AtomicBool::new(false);
-        run(4, (), &stop, || Sleeper, &mut || false);
+        run(4, (), &stop, || Sleeper, &mut || false).unwrap();
         assert!(stop.load(Ordering::Relaxed));
     }
 }

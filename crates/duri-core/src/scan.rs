@@ -59,6 +59,8 @@ pub enum ScanError {
     Part(String),
     /// The root itself cannot be read.
     Root(Errno),
+    /// Not one thread could be started.
+    Threads(Errno),
     /// The attributes and the checksums are not of one release.
     Format(FormatError),
 }
@@ -71,6 +73,7 @@ impl std::fmt::Display for ScanError {
             Self::Busy => formatter.write_str("another comparison uses this memory"),
             Self::Part(reason) => formatter.write_str(reason),
             Self::Root(errno) => write!(formatter, "the root cannot be read: {errno}"),
+            Self::Threads(errno) => write!(formatter, "no thread can be started: {errno}"),
             Self::Format(error) => error.fmt(formatter),
         }
     }
@@ -132,8 +135,14 @@ impl<'a> Scan<'a> {
             interrupted = interrupted || !tick();
             !interrupted && !progress.is_cancelled()
         };
-        let threads = self.request.threads;
-        let workers = pool::run(threads, first, self.stop, worker, &mut go_on);
+        // Threads that wait for a throttle look like ones that wait for a disk; more would wait too.
+        let threads = match self.throttle {
+            Some(_) => self.request.threads.min(pool::processors()),
+            None => self.request.threads,
+        };
+        let workers = pool::run(threads, first, self.stop, worker, &mut go_on).map_err(|error| {
+            ScanError::Threads(Errno::from_io_error(&error).unwrap_or(Errno::AGAIN))
+        })?;
         if interrupted {
             return Err(ScanError::Interrupted);
         }

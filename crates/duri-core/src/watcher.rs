@@ -9,13 +9,18 @@
 //! - `read` does a bounded amount of work and never waits. Opening and reading cause no event.
 //!
 //! It leaves to others what no event tells: changes through a memory mapping, through another name of a
-//! file outside the root, below a folder that was not watched, and while nobody watched.
+//! file that is outside the root or in an ignored folder, on a network file system by another machine,
+//! what is mounted over a folder and what comes to light when that ends, below a folder that was not
+//! watched, and while nobody watched. A file in a mutable folder that has other names may be a sealed
+//! one: whoever writes to it is heard as soon as a scan has seen the names.
 //!
 //! Sources: inotify(7), fanotify(7).
 
+mod adding;
 mod changes;
 mod origin;
 mod reading;
+mod refused;
 mod state;
 mod table;
 
@@ -31,7 +36,8 @@ use crate::rules::Rules;
 
 pub use changes::Changes;
 pub use origin::Origin;
-use state::{Role, State};
+use adding::Role;
+use state::State;
 
 /// Where events come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +66,7 @@ struct Filter {
 pub struct Watcher {
     queue: Queue,
     filter: Filter,
-    /// Held while a watch is added, so that none is added while it is dropped.
+    /// Never held while a file system is asked anything.
     state: Mutex<State>,
 }
 
@@ -90,12 +96,13 @@ impl Watcher {
         }
     }
 
-    /// Watch a folder below the root, before it is listed; twice is once, under the later path.
+    /// Watch a folder below the root, before it is listed; twice is once, and a folder
+    /// that is mounted at several places has all of them.
     ///
     /// # Errors
     /// The kernel's, which is counted too.
     pub fn watch(&self, folder: BorrowedFd<'_>, path: &[u8]) -> Result<(), Errno> {
-        self.state().add(&self.queue, &self.filter, folder, path, Role::Scanned)
+        adding::add(self, folder, path, Role::Scanned)
     }
 
     /// Watch a folder for the artifacts, wherever it lies; `path` names it among the refused.
@@ -103,14 +110,12 @@ impl Watcher {
     /// # Errors
     /// The kernel's, which is counted too.
     pub fn watch_artifacts(&self, folder: BorrowedFd<'_>, path: &[u8]) -> Result<(), Errno> {
-        self.state().add(&self.queue, &self.filter, folder, path, Role::Artifacts)
+        adding::add(self, folder, path, Role::Artifacts)
     }
 
     /// Take what waits, up to a bound; what is left makes the descriptor readable again.
-    ///
-    /// # Errors
-    /// The kernel's.
-    pub fn read(&self) -> Result<Changes, Errno> {
+    #[must_use]
+    pub fn read(&self) -> Changes {
         reading::read(self)
     }
 
@@ -122,19 +127,19 @@ impl Watcher {
     /// How many folders are watched.
     #[must_use]
     pub fn watches(&self) -> usize {
-        self.state().watches()
+        self.state().table.len()
     }
 
     /// How many folders could not be watched when it was last tried.
     #[must_use]
     pub fn refused(&self) -> usize {
-        self.state().refused()
+        self.state().refused.count()
     }
 
     /// Why the last one could not.
     #[must_use]
     pub fn refusal(&self) -> Option<Errno> {
-        self.state().refusal()
+        self.state().refused.last()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -156,5 +161,17 @@ impl Notice for Watcher {
     fn folder(&self, folder: BorrowedFd<'_>, path: &[u8]) {
         // Counted where it fails; scans see the folder all the same.
         let _ = self.watch(folder, path);
+    }
+
+    fn linked(&self, folder: &[u8]) {
+        self.state().table.set_linked(folder);
+    }
+
+    fn begin(&self) -> u32 {
+        self.state().begin()
+    }
+
+    fn complete(&self, walk: u32) {
+        self.state().complete(&self.queue, walk);
     }
 }

@@ -1,6 +1,7 @@
 //! The bytes that reading a group gives, as events.
 //!
-//! Guarantees: no byte is read outside the record that holds it, whatever the lengths in it say.
+//! Guarantees: no byte is read outside the record that holds it, whatever the lengths in it say; what
+//! cannot be read as an event is told as such, since something happened all the same.
 
 /// linux/fanotify.h: `FANOTIFY_METADATA_VERSION`, `FAN_EVENT_INFO_TYPE_DFID_NAME` and `_DFID`.
 const VERSION: u8 = 3;
@@ -19,26 +20,31 @@ pub struct Event<'a> {
     pub mask: u64,
     /// The process; 0 where it is in a namespace that we do not see.
     pub pid: i32,
-    /// The folder, as `key_of` names it; None for an event of the queue itself.
+    /// The folder, as `key_of` names it; None for an event of the queue itself, and where the kernel
+    /// could not name the folder.
     pub key: Option<Box<[u8]>>,
     /// The name in the folder; None for the folder itself.
     pub name: Option<&'a [u8]>,
 }
 
-/// The events in what was read.
-pub fn events(mut bytes: &[u8]) -> impl Iterator<Item = Event<'_>> {
+/// Bytes that are no event of the version known here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unreadable;
+
+/// The events in what was read; what follows an event of a wrong length is one that is unreadable.
+pub fn events(mut bytes: &[u8]) -> impl Iterator<Item = Result<Event<'_>, Unreadable>> {
     std::iter::from_fn(move || {
-        loop {
-            let length = u32_at(bytes, 0)? as usize;
-            if length < METADATA || length > bytes.len() {
-                return None;
-            }
-            let (event, rest) = bytes.split_at(length);
-            bytes = rest;
-            if event[4] == VERSION {
-                return Some(parse(event));
-            }
+        if bytes.is_empty() {
+            return None;
         }
+        let length = u32_at(bytes, 0).map_or(0, |length| length as usize);
+        if length < METADATA || length > bytes.len() {
+            bytes = &[];
+            return Some(Err(Unreadable));
+        }
+        let (event, rest) = bytes.split_at(length);
+        bytes = rest;
+        Some(if event[4] == VERSION { Ok(parse(event)) } else { Err(Unreadable) })
     })
 }
 
@@ -71,6 +77,9 @@ type Place<'a> = (Box<[u8]>, Option<&'a [u8]>);
 
 fn folder_and_name(record: &[u8]) -> Option<Place<'_>> {
     let length = u32_at(record, HANDLE)? as usize;
+    if length == 0 {
+        return None;
+    }
     let end = (HANDLE + 8).checked_add(length)?;
     let (file_system, handle) = (record.get(4..HANDLE)?, record.get(HANDLE + 4..end)?);
     let name = record.get(end..)?;
@@ -88,7 +97,7 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Event, events};
+    use super::{Event, Unreadable, events};
 
     /// An event with one record, as the kernel lays it out.
     fn event(version: u8, kind: u8, handle: &[u8], name: &[u8]) -> Vec<u8> {
@@ -122,26 +131,33 @@ mod tests {
             event(2, 2, b"abcd", b"old\0"),
             event(3, 2, b"abcdefgh", b".\0"),
             event(3, 9, b"abcd", b"name\0"),
+            event(3, 2, b"", b"name\0"),
         ]
         .concat();
         let found: Vec<_> = events(&bytes).collect();
-        let event = |key, name| Event { mask: 2, pid: 42, key, name };
+        let event = |key, name| Ok(Event { mask: 2, pid: 42, key, name });
         assert_eq!(found[0], event(Some(key(b"abcd")), Some(&b"na\xffme"[..])));
-        assert_eq!(found[1], event(Some(key(b"abcdefgh")), None));
-        assert_eq!((found[2].clone(), found.len()), (event(None, None), 3));
+        assert_eq!(found[1], Err(Unreadable));
+        assert_eq!(found[2], event(Some(key(b"abcdefgh")), None));
+        // Of another kind, and one whose folder the kernel could not name.
+        assert_eq!((&found[3], &found[4]), (&event(None, None), &event(None, None)));
+        assert_eq!(found.len(), 5);
     }
 
     #[test]
     fn any_cut_and_any_wrong_length_are_survived() {
         let whole = event(3, 2, b"abcd", b"name\0");
-        for end in 0..whole.len() {
-            assert_eq!(events(&whole[..end]).count(), 0);
+        for end in 0..=whole.len() {
+            let found: Vec<_> = events(&whole[..end]).collect();
+            // Nothing is passed over in silence.
+            assert_eq!(found.len(), usize::from(end > 0));
+            assert!(found.iter().all(|event| event.is_ok() == (end == whole.len())));
         }
         for at in 0..whole.len() {
             for value in [0, 1, 3, 0x7f, 0xff] {
                 let mut wrong = whole.clone();
                 wrong[at] = value;
-                assert!(events(&wrong).count() <= 1);
+                assert!(matches!(events(&wrong).count(), 1 | 2));
             }
         }
     }

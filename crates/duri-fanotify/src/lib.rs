@@ -1,8 +1,8 @@
 //! The three system calls of fanotify, and its events as values.
 //!
 //! Guarantees:
-//! - `events` reads any bytes without panicking and never past what a record says of itself; a record
-//!   of another kind or version is passed over.
+//! - `events` reads any bytes without panicking and never past what a record says of itself; an event
+//!   of another version or a wrong length is told as one that is unreadable.
 //! - The key that `key_of` gives for a folder is the one that the folder's events carry: the file
 //!   system's identity, the handle's type and the handle.
 //! - All unsafe code that talks to fanotify is here: `fanotify_init`, `fanotify_mark` and
@@ -21,7 +21,7 @@ use std::ptr;
 use rustix::fs::fstatvfs;
 use rustix::io::Errno;
 
-pub use events::{Event, events};
+pub use events::{Event, Unreadable, events};
 
 /// A change of content, attributes or names, in a folder or of it; opening and reading are no change.
 const MASK: u64 = libc::FAN_MODIFY
@@ -172,6 +172,7 @@ mod tests {
         let found: Vec<_> = events(&buffer[..length]).collect();
         assert!(!found.is_empty());
         for event in found {
+            let event = event.unwrap();
             assert_eq!((event.key.as_deref(), event.name), (Some(&key[..]), Some(&b"name"[..])));
             assert_eq!(event.pid, i32::try_from(std::process::id()).unwrap());
         }

@@ -1,5 +1,7 @@
 //! Which Python exception each failure is; the one place that says so.
 
+use std::any::Any;
+
 use duri_core::ScanError;
 use pyo3::exceptions::{PyException, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::{PyErr, create_exception};
@@ -11,6 +13,7 @@ create_exception!(
     "Bytes that are not canonical; the message names the offset and the reason."
 );
 create_exception!(duri.tree._core, ScanCancelled, PyException, "`Progress.cancel` was called.");
+create_exception!(duri.tree._core, NoThread, PyOSError, "Not one thread could be started.");
 
 pub(crate) fn of_format(error: &duri_core::FormatError) -> PyErr {
     FormatError::new_err(error.to_string())
@@ -29,8 +32,17 @@ pub(crate) fn of_scan(error: &ScanError, signal: Option<PyErr>) -> PyErr {
         ScanError::Root(errno) => {
             PyOSError::new_err((errno.raw_os_error(), "the root cannot be read"))
         }
+        ScanError::Threads(errno) => NoThread::new_err((errno.raw_os_error(), errno.to_string())),
         ScanError::Format(error) => of_format(error),
     }
+}
+
+/// A panic, which is a fault of this program: an ordinary exception, so that whoever reports failures
+/// reports this one too. PyO3's own is none that `except Exception` sees.
+pub(crate) fn of_panic(panic: &(dyn Any + Send)) -> PyErr {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    PyRuntimeError::new_err(format!("the core failed: {}", text.unwrap_or("unknown")))
 }
 
 /// A system call's error; with the number alone Python chooses the class, such as `FileExistsError`.

@@ -23,7 +23,7 @@ mod _core {
     #[pymodule_export]
     use super::digest::sha256;
     #[pymodule_export]
-    use super::errors::{FormatError, ScanCancelled};
+    use super::errors::{FormatError, NoThread, ScanCancelled};
     #[pymodule_export]
     use super::heap::{share, trim};
     #[pymodule_export]

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU64;
 use std::os::fd::BorrowedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use duri_core::{Finding, Look, Notice, Part, Patterns, Request, ScanError};
 use pyo3::exceptions::PyValueError;
@@ -123,13 +124,16 @@ fn run<T: Send>(
 ) -> PyResult<T> {
     py.detach(|| {
         let mut signal = None;
-        let result = scan(&mut || match Python::attach(check_signals) {
+        let mut tick = || match Python::attach(check_signals) {
             Ok(()) => true,
             Err(raised) => {
                 signal = Some(raised);
                 false
             }
-        });
+        };
+        // A memory is trusted with nothing while a scan uses it, so one that panicked left nothing.
+        let result = catch_unwind(AssertUnwindSafe(|| scan(&mut tick)));
+        let result = result.map_err(|panic| errors::of_panic(&*panic))?;
         result.map_err(|error| errors::of_scan(&error, signal))
     })
 }

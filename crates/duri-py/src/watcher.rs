@@ -57,7 +57,7 @@ impl Watcher {
     /// Take what waits, up to a bound.
     fn read(&self, py: Python<'_>) -> PyResult<Changes> {
         let changes = py.detach(|| self.0.read());
-        Changes::new(py, changes.map_err(|errno| errors::of_errno(&errno.into()))?)
+        Changes::new(py, changes)
     }
 
     #[getter]
@@ -90,6 +90,7 @@ pub(crate) struct Changes {
     root_gone: bool,
     lost: bool,
     events: u64,
+    failed: Option<i32>,
     origins: Py<PyList>,
 }
 
@@ -110,6 +111,7 @@ impl Changes {
             root_gone: changes.root_gone,
             lost: changes.lost,
             events: changes.events,
+            failed: changes.failed.map(Errno::raw_os_error),
             origins: origins.unbind(),
         })
     }

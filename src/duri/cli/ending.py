@@ -13,24 +13,33 @@ INTERRUPTED = 130
 """As a shell reports a process that SIGINT ended: 128 + 2."""
 
 
-def guarded(act: Callable[[], int]) -> int:
-    """Run a command and return its exit code; what goes wrong is said on standard error."""
+def for_a_person(sentence: str, _: int) -> None:
+    """Say what went wrong as a line that starts with the program's name."""
+    say(f"duri: {sentence}")
+
+
+def guarded(act: Callable[[], int], *, tell: Callable[[str, int], None] = for_a_person) -> int:
+    """Run a command and return its exit code; what goes wrong is said on standard error.
+
+    Args:
+        act: the command.
+        tell: writes what went wrong, and the exit code that goes with it.
+    """
     try:
         return act()
     except DuriError as error:
-        say(f"duri: {error}")
-        return error.exit_code
+        sentence, code = str(error), error.exit_code
     except KeyboardInterrupt:
-        say("duri: interrupted")
-        return INTERRUPTED
+        sentence, code = "interrupted", INTERRUPTED
     except BrokenPipeError:
         return 1
     except OSError as error:
-        say(f"duri: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
-        return 1
+        named = f": {error.filename}" if error.filename else ""
+        sentence, code = f"{error.strerror or error}{named}", 1
     except Exception as error:  # noqa: BLE001 - the one at the top: it reports, and fails
-        say(f"duri: unexpected failure: {type(error).__name__}: {error}")
-        return 1
+        sentence, code = f"unexpected failure: {type(error).__name__}: {error}", 1
+    tell(sentence, code)
+    return code
 
 
 def say(line: str) -> None:

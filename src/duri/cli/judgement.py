@@ -38,6 +38,16 @@ def load_believing(values: Mapping[str, object]) -> tuple[str, Settings]:
     return loaded.root or os.curdir, loaded
 
 
+def log_format(values: Mapping[str, object]) -> str:
+    """Return how to log what goes wrong before the settings are known: `text` or `json`.
+
+    The flag says, then the variable, and text where neither says anything usable. A `duri.toml`
+    says nothing here: it may be what is wrong.
+    """
+    said = values.get("log_format") or settings.inherited_environment().get("DURI_LOG_FORMAT")
+    return "json" if str(said).lower() == "json" else "text"
+
+
 def again(root: str, values: Mapping[str, object]) -> str:
     """Return the `duri verify` that judges the same with the same flags, for a shell."""
     from duri.report.advice import quoted

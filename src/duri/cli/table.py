@@ -61,7 +61,7 @@ QUIET = Option("quiet", "--quiet", "No progress, no hints.")
 LOG_FORMAT = Option(
     "log_format", "--log-format", "Of what is logged [DURI_LOG_FORMAT].", choices=("text", "json")
 )
-JUDGING = (
+VERIFYING = (
     KEYRING,
     ARTIFACTS,
     PRODUCT,
@@ -82,9 +82,10 @@ JUDGING = (
     ),
     THREADS,
     CONFIG,
-    LOG_FORMAT,
 )
 """What every command that verifies takes."""
+JUDGING = (*VERIFYING, LOG_FORMAT)
+"""And what one takes that logs what it finds; `duri verify` prints it."""
 
 _MOST_DIGITS = 18
 

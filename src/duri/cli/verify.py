@@ -4,11 +4,11 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from duri.cli import judgement, output, progress
-from duri.cli.table import ALGORITHM, JUDGING, MODE, QUIET, Option
+from duri.cli.table import ALGORITHM, MODE, QUIET, VERIFYING, Option
 from duri.verdict import Verdict
 
 OPTIONS = (
-    *JUDGING,
+    *VERIFYING,
     MODE,
     ALGORITHM,
     QUIET,
@@ -17,6 +17,9 @@ OPTIONS = (
     Option("show_all", "--all", "Every finding, not only the first of each."),
     Option("from_archive", "--from-archive", "Brought back from an archive: archived keys count."),
 )
+
+_ADVICE = "\n\nNext\n"
+"""Where a report's findings end; no name or value in it holds a line's end."""
 
 
 def run(values: Mapping[str, object], program: Sequence[str] = ()) -> int:
@@ -55,4 +58,6 @@ def _write(root: str, verdict: Verdict, values: Mapping[str, object]) -> None:
         look = text.look_for(sys.stdout, environ=inherited_environment())
         again = judgement.again(root, values) if verdict.exit_code else None
         shown = text.render(verdict, look=look, show_all=bool(values["show_all"]), again=again)
+        if values["quiet"] and _ADVICE in shown:
+            shown = shown[: shown.index(_ADVICE)] + "\n"
         output.raw(shown.encode("utf-8", "backslashreplace"))

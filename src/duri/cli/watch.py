@@ -113,6 +113,8 @@ def run(values: Mapping[str, object], program: Sequence[str] = ()) -> int:
     known = _with_threads(known)
     supervisor = settings.supervisor()
     pid = values["target_pid"]
+    if pid is not None and values["target_process"] is not None:
+        raise UsageError("both --target-pid and --target-process name a process; give one")
     target = bind(
         Target(
             root=root,
@@ -141,7 +143,7 @@ def run(values: Mapping[str, object], program: Sequence[str] = ()) -> int:
 
 
 def _with_threads(known: Settings) -> Settings:
-    """Read with few threads unless somebody asked for more: each takes memory and disk from others."""
+    """Read with few threads unless somebody asked for more: each takes from others."""
     if "threads" in known.sources:
         return known
     return msgspec.structs.replace(known, threads=_THREADS)

@@ -17,7 +17,7 @@ import msgspec
 from duri.errors import DuriError, UnverifiableError
 from duri.evidence import envelope as dsse
 from duri.evidence import expectation, findings, release, statement
-from duri.evidence.folder import Artifacts
+from duri.evidence.folder import Artifacts, OnDisk
 from duri.evidence.keys.keyring import Keyring
 from duri.verdict import Finding, Kind, SignatureCheck, Status
 
@@ -30,12 +30,14 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         metadata: None unless its bytes were accepted.
         content: artifacts whose bytes were accepted.
+        on_disk: artifacts whose bytes were accepted and not kept.
         signed: whether a signature stands behind them.
         usable: whether the tree can be compared with them.
     """
 
     metadata: release.Metadata | release.OlderMetadata | None = None
     content: dict[str, bytes] = {}
+    on_disk: dict[str, OnDisk] = {}
     signed: bool = False
     signatures: tuple[SignatureCheck, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -43,7 +45,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def usable(self) -> bool:
         """Whether checksums and metadata are believed, so that a tree can be compared."""
-        return self.metadata is not None and release.CHECKSUMS in self.content
+        there = release.CHECKSUMS in self.content or release.CHECKSUMS in self.on_disk
+        return self.metadata is not None and there
 
 
 def judge(
@@ -52,30 +55,32 @@ def judge(
     """Run the steps above over the raw artifacts."""
     found = list(artifacts.problems)
     checks: list[SignatureCheck] = []
-    content = artifacts.content()
+    accepted = artifacts.names()
     signed = None
     if artifacts.signatures():
         if keyring is None:
             return Evidence(findings=tuple(found))
         signed = _signed_statement(artifacts, keyring, expected, found, checks)
-        content = {} if signed is None else _signed_content(signed, artifacts, found)
-    elif not content:
+        accepted = () if signed is None else _signed_names(signed, artifacts, found)
+    elif not accepted:
         return Evidence(findings=tuple(found))
     elif expected.allow_unsigned:
         found.append(
             findings.finding(Kind.UNSIGNED, "nothing proves who made this release", Status.VERIFIED)
         )
     else:
-        content = {}
+        accepted = ()
         found += [
             findings.finding(Kind.SIGNATURE_MISSING, "a release must be signed", path=name)
             for name in _NEEDED
         ]
+    content = {name: data for name, data in artifacts.content().items() if name in accepted}
     metadata = _metadata(content, found)
     if metadata is not None:
         if signed is not None:
             expectation.check_same_release(metadata, signed.predicate, found)
-        expectation.check_binding(metadata, content, artifacts.digests, found)
+        digests = {name: artifacts.digests[name] for name in accepted}
+        expectation.check_binding(metadata, content, digests, found)
         expectation.check_expected(metadata, content, keyring, expected, found)
     if signed is not None:
         expectation.check_time(signed.predicate, expected, found)
@@ -84,6 +89,7 @@ def judge(
     return Evidence(
         metadata=metadata,
         content=content,
+        on_disk={name: one for name, one in artifacts.on_disk.items() if name in accepted},
         signed=signed is not None,
         signatures=tuple(checks),
         findings=tuple(found),
@@ -144,15 +150,15 @@ def _believe(
     return None, ()
 
 
-def _signed_content(
+def _signed_names(
     signed: statement.ReleaseStatement, artifacts: Artifacts, found: list[Finding]
-) -> dict[str, bytes]:
+) -> tuple[str, ...]:
     """Step 3: return the artifacts whose bytes are the signed ones."""
-    content = artifacts.content()
-    accepted = {}
+    there = artifacts.names()
+    accepted = []
     named = {subject.name: subject.digest.sha256 for subject in signed.subject}
-    for name in sorted(named.keys() | content.keys()):
-        if name not in content:
+    for name in sorted({*named, *there}):
+        if name not in there:
             if name not in release.REQUIRED:  # a required one was reported when reading
                 found.append(
                     findings.finding(Kind.ARTIFACT_MISSING, "signed, and not there", path=name)
@@ -172,8 +178,8 @@ def _signed_content(
                 )
             )
         else:
-            accepted[name] = content[name]
-    return accepted
+            accepted.append(name)
+    return tuple(accepted)
 
 
 def _metadata(

@@ -6,6 +6,8 @@ no older than the floor; time has not gone backwards; the hash is one that this 
 knows.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from duri import times
@@ -15,7 +17,7 @@ from duri.evidence import findings, provenance, release, statement
 from duri.evidence.keys import trust
 from duri.evidence.keys.keyring import Keyring
 from duri.limits import CLOCK_SKEW_SECONDS
-from duri.tree.digest import Digests, sha256
+from duri.tree.digest import sha256
 from duri.verdict import Finding, Kind, Status
 
 
@@ -80,15 +82,21 @@ def check_same_release(
 def check_binding(
     metadata: release.Metadata | release.OlderMetadata,
     content: dict[str, bytes],
-    digests: Digests,
+    digests: Mapping[str, str],
     found: list[Finding],
 ) -> None:
-    """Steps 4 and 5: checksums and provenance belong to this metadata."""
-    believed = {name: digests[name] for name in content}
-    if release.CHECKSUMS not in believed:
+    """Steps 4 and 5: checksums and provenance belong to this metadata.
+
+    Args:
+        metadata: as it was parsed.
+        content: the artifacts that were accepted, of those in memory.
+        digests: the SHA-256 of all that were accepted, by name.
+        found: what is found is added here.
+    """
+    if release.CHECKSUMS not in digests:
         return
     if metadata.checksums_digest is not None:
-        actual = f"sha256:{believed[release.CHECKSUMS]}"
+        actual = f"sha256:{digests[release.CHECKSUMS]}"
         if metadata.checksums_digest != actual:
             found.append(
                 findings.finding(
@@ -101,7 +109,7 @@ def check_binding(
             )
     if release.PROVENANCE in content:
         try:
-            provenance.check(content[release.PROVENANCE], believed)
+            provenance.check(content[release.PROVENANCE], digests)
         except MalformedError as error:
             about_sbom = error.where != release.PROVENANCE
             kind = Kind.SBOM_MISMATCH if about_sbom else Kind.PROVENANCE_MISMATCH

@@ -27,14 +27,18 @@ def finding(
 
 
 def from_error(kind: Kind, name: str, error: DuriError) -> Finding:
-    """Return the finding that an error about an artifact calls for."""
-    unverifiable = isinstance(error, UnverifiableError)
+    """Return the finding that an error about an artifact calls for.
+
+    What was got stands beside what was expected; where nothing was, it is what explains the error.
+    """
+    compared = error.got is None or error.expected is not None
     return finding(
         kind,
-        error.what if error.got is None else f"{error.what}: {error.got}",
-        Status.UNVERIFIABLE if unverifiable else Status.TAMPERED,
+        error.what if compared else f"{error.what}: {error.got}",
+        Status.UNVERIFIABLE if isinstance(error, UnverifiableError) else Status.TAMPERED,
         path=name,
         expected=error.expected,
+        actual=error.got if compared else None,
     )
 
 

@@ -1,8 +1,8 @@
 """Reading the artifacts folder: raw bytes, bounded, before anything in them is believed.
 
 Guarantees: only regular files are read, without following links and without blocking on a FIFO;
-each is bounded before it is read; every entry of the folder is accounted for, as bytes or as a
-problem.
+each is bounded before it is read; every entry of the folder is accounted for: as bytes, as what is
+left on disk, or as a problem. What is left on disk has no bytes here that anybody could parse.
 
 Leaves to others: what the bytes mean (`release`, `envelope`), writing them (`publish`).
 """
@@ -10,7 +10,6 @@ Leaves to others: what the bytes mean (`release`, `envelope`), writing them (`pu
 import errno
 import os
 import stat
-from collections.abc import Mapping
 
 import msgspec
 
@@ -44,20 +43,35 @@ LIMITS = {
     **dict.fromkeys(SIGNATURES, MAX_SIGNATURE_BYTES),
 }
 KNOWN_NAMES = frozenset(LIMITS)
+_LARGE = frozenset({CHECKSUMS, *SBOM_FORMATS})
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _FOLDER = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY
 _BLOCK_BYTES = 64 * 1024
 
 
-class Artifacts(msgspec.Struct, frozen=True, kw_only=True):
-    """The folder's files as bytes, by name, and what could not be taken.
+class OnDisk(msgspec.Struct, frozen=True, kw_only=True):
+    """A file whose bytes were read and not kept.
 
     Attributes:
-        files: every artifact and signature file.
+        size: how many they were.
+        sha256: of them, in lower-case hexadecimal.
+    """
+
+    size: int
+    sha256: str
+
+
+class Artifacts(msgspec.Struct, frozen=True, kw_only=True):
+    """The folder's files by name, and what could not be taken.
+
+    Attributes:
+        files: artifacts and signature files, as bytes.
+        on_disk: the artifacts that were left there.
         digests: the lower-case hex SHA-256 of each, computed once: checksums grow with the tree.
     """
 
     files: dict[str, bytes] = {}
+    on_disk: dict[str, OnDisk] = {}
     digests: Digests = Digests({})
     problems: tuple[Finding, ...] = ()
 
@@ -66,8 +80,12 @@ class Artifacts(msgspec.Struct, frozen=True, kw_only=True):
         return {name: self.files[name] for name in SIGNATURES if name in self.files}
 
     def content(self) -> dict[str, bytes]:
-        """Return the files that signatures are about."""
+        """Return the files that signatures are about, of those in memory."""
         return {name: data for name, data in self.files.items() if name not in SIGNATURES}
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all files that signatures are about, sorted."""
+        return tuple(sorted(self.content().keys() | self.on_disk.keys()))
 
 
 class Location(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,30 +122,47 @@ def locate(root: str, artifacts: str | None, *, is_foreign: bool = False) -> Loc
     return Location(path=artifacts, inside=inside, is_default=False)
 
 
-def read(location: Location, *, root_fd: int, held: Mapping[str, bytes] | None = None) -> Artifacts:
+def read(location: Location, *, root_fd: int, leave_large: bool = False) -> Artifacts:
     """Read every artifact of a folder; what cannot be taken is a finding, never an exception.
 
     Args:
         location: the folder.
         root_fd: the root, open, below which a default folder lies.
-        held: artifacts in memory, by name: a file with the same bytes is read and compared piece
-            by piece, and what is held is returned, so that it is not in memory twice.
+        leave_large: whether artifacts that grow with the tree are hashed piece by piece and left
+            on disk, for who looks at them again and again.
     """
     try:
-        if location.is_default:
-            folder = os.open(DEFAULT_NAME, _FOLDER | os.O_NOFOLLOW, dir_fd=root_fd)
-        else:
-            folder = os.open(location.path, _FOLDER)
+        folder = _open(location, root_fd)
     except OSError as error:
         return Artifacts(problems=(_folder_problem(error, location),))
     try:
-        return _read_folder(folder, location, held or {})
+        return _read_folder(folder, location, _LARGE if leave_large else frozenset())
     finally:
         os.close(folder)
 
 
-def _read_folder(folder: int, location: Location, held: Mapping[str, bytes]) -> Artifacts:
+def open_file(location: Location, name: str, *, root_fd: int) -> int:
+    """Open an artifact that was left on disk; whether it is still that one is not asked.
+
+    Raises:
+        OSError: it is not there any more.
+    """
+    folder = _open(location, root_fd)
+    try:
+        return os.open(name, _READ, dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
+def _open(location: Location, root_fd: int) -> int:
+    if location.is_default:
+        return os.open(DEFAULT_NAME, _FOLDER | os.O_NOFOLLOW, dir_fd=root_fd)
+    return os.open(location.path, _FOLDER)
+
+
+def _read_folder(folder: int, location: Location, leave: frozenset[str]) -> Artifacts:
     files: dict[str, bytes] = {}
+    on_disk: dict[str, OnDisk] = {}
     problems: list[Finding] = []
     try:
         with os.scandir(folder) as entries:
@@ -140,22 +175,26 @@ def _read_folder(folder: int, location: Location, held: Mapping[str, bytes]) -> 
                 _problem(Kind.ARTIFACT_UNEXPECTED, name, "not an artifact of a release")
             )
             continue
-        taken = _read_file(folder, name, held.get(name))
+        taken = _read_file(folder, name, leave=name in leave)
         if isinstance(taken, Finding):
             problems.append(taken)
+        elif isinstance(taken, OnDisk):
+            on_disk[name] = taken
         else:
             files[name] = taken
-    if not files and not problems:
+    if not files and not on_disk and not problems:
         return Artifacts(problems=(_no_artifacts(location),))
     problems += [
         _problem(Kind.ARTIFACT_MISSING, name, "a release always has it")
         for name in REQUIRED
         if name not in names
     ]
-    return Artifacts(files=files, digests=Digests(files), problems=tuple(problems))
+    known = {name: one.sha256 for name, one in on_disk.items()}
+    digests = Digests(files, known=known)
+    return Artifacts(files=files, on_disk=on_disk, digests=digests, problems=tuple(problems))
 
 
-def _read_file(folder: int, name: str, held: bytes | None) -> bytes | Finding:
+def _read_file(folder: int, name: str, *, leave: bool) -> bytes | OnDisk | Finding:
     limit = LIMITS[name]
     try:
         file = os.open(name, _READ, dir_fd=folder)
@@ -171,8 +210,8 @@ def _read_file(folder: int, name: str, held: bytes | None) -> bytes | Finding:
             return _problem(
                 Kind.ARTIFACT_MALFORMED, name, f"larger than the {limit} bytes it may have"
             )
-        if held is not None and before.st_size == len(held) and _is_same(file, held):
-            return held
+        if leave:
+            return _hashed(file, limit) or _grew(name)
         data = os.read(file, before.st_size + 1)
         # Then only what is left: asking for the whole size again would cost its memory again. It
         # ends at the limit, however fast somebody appends.
@@ -184,23 +223,25 @@ def _read_file(folder: int, name: str, held: bytes | None) -> bytes | Finding:
         return _unreadable(name, error)
     finally:
         os.close(file)
-    if len(data) > limit:
-        return _problem(Kind.ARTIFACT_MALFORMED, name, "it grew while it was read")
-    return data
+    return _grew(name) if len(data) > limit else data
 
 
-def _is_same(file: int, held: bytes) -> bool:
-    """Say whether a file has exactly these bytes; otherwise it stands at its beginning again."""
-    rest = memoryview(held)
+def _hashed(file: int, limit: int) -> OnDisk | None:
+    """Read a file piece by piece; None when it has more bytes than it may have."""
+    # A gate never comes here, and loads no OpenSSL.
+    import hashlib
+
+    digest, size = hashlib.sha256(), 0
     while piece := os.read(file, _BLOCK_BYTES):
-        if piece != rest[: len(piece)]:
-            break
-        rest = rest[len(piece) :]
-    else:
-        if not rest:
-            return True
-    os.lseek(file, 0, os.SEEK_SET)
-    return False
+        digest.update(piece)
+        size += len(piece)
+        if size > limit:
+            return None
+    return OnDisk(size=size, sha256=digest.hexdigest())
+
+
+def _grew(name: str) -> Finding:
+    return _problem(Kind.ARTIFACT_MALFORMED, name, "it grew while it was read")
 
 
 def _problem(kind: Kind, name: str, detail: str) -> Finding:

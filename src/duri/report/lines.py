@@ -41,20 +41,28 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None
 
 
-def line(verdict: Verdict, *, event: str, reason: str | None = None, code: int = 0) -> Line:
-    """Return the fields for one event, such as `gate.refused`; the time is the verdict's.
+def line(
+    verdict: Verdict,
+    *,
+    event: str,
+    reason: str | None = None,
+    code: int = 0,
+    time: str | None = None,
+) -> Line:
+    """Return the fields for one event, such as `gate.refused`.
 
     Args:
         verdict: what was found.
         event: what became of it.
         reason: why a verified release was refused all the same.
         code: the exit code that goes with the reason.
+        time: when it is said; when the verdict was begun by default.
     """
     counts: dict[str, int] = {}
     for finding in verdict.findings:
         counts[finding.kind.value] = counts.get(finding.kind.value, 0) + 1
     return Line(
-        time=verdict.checked_at,
+        time=time or verdict.checked_at,
         level=_LEVELS[verdict.status.severity],
         event=event,
         status=verdict.status.value,
@@ -77,7 +85,7 @@ def line(verdict: Verdict, *, event: str, reason: str | None = None, code: int =
 
 def as_json(verdict: Verdict, *, event: str, reason: str | None = None, code: int = 0) -> bytes:
     """Return the line as one JSON object and a newline."""
-    return json(line(verdict, event=event, reason=reason, code=code))
+    return written(line(verdict, event=event, reason=reason, code=code), as_json=True)
 
 
 def json(fields: object) -> bytes:
@@ -92,10 +100,15 @@ def logfmt(fields: Mapping[str, object]) -> bytes:
 
 def as_text(verdict: Verdict, *, event: str, reason: str | None = None, code: int = 0) -> bytes:
     """Return the line as `key=value` pairs (logfmt) and a newline; what is null is left out."""
+    return written(line(verdict, event=event, reason=reason, code=code), as_json=False)
+
+
+def written(fields: Line, *, as_json: bool) -> bytes:
+    """Return a line about a verdict in either form, with its newline."""
+    if as_json:
+        return json(fields)
     pairs = []
-    for key, value in msgspec.structs.asdict(
-        line(verdict, event=event, reason=reason, code=code)
-    ).items():
+    for key, value in msgspec.structs.asdict(fields).items():
         if key == "findings":
             pairs += [f"findings.{kind}={count}" for kind, count in value.items()]
         elif key == "first":

@@ -5,6 +5,9 @@ whatever dies when, it is never half-written. It has mode 0644, whatever the uma
 export leaves the file before it and nothing else.
 """
 
+import os
+import stat
+
 from duri import atomic
 from duri.errors import PublishError
 
@@ -19,9 +22,11 @@ def publish(path: str, exposition: bytes) -> None:
     """Put `exposition` at `path`.
 
     Raises:
-        PublishError: it could not be written; what was there before is there still.
+        PublishError: it could not be written; what was there before is there still. So it is where
+            something else than a file stands there, such as a device.
     """
     try:
+        _refuse_other(path)
         atomic.replace(path, exposition, mode=_MODE)
     except OSError as error:
         raise PublishError(
@@ -40,3 +45,17 @@ def read(path: str) -> str:
     except OSError:
         return ""
     return "" if len(data) > _MAX_BYTES else data.decode(errors="replace")
+
+
+def _refuse_other(path: str) -> None:
+    """Refuse what a rename would destroy: a device or a pipe. A link is replaced, not followed."""
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+        raise PublishError(
+            "something else than a file stands where the metrics go",
+            where=path,
+            todo="Name another path with --textfile.",
+        )

@@ -15,6 +15,7 @@ __all__ = [
     "Comparison",
     "FormatError",
     "Memory",
+    "NoThread",
     "Progress",
     "Rules",
     "ScanCancelled",
@@ -37,6 +38,9 @@ _Finding: TypeAlias = tuple[str, bytes, str | None, str | None]
 class FormatError(ValueError):
     """Bytes that are not canonical; the message names the offset and the reason."""
 
+class NoThread(OSError):  # noqa: N818 - what there is none of, with the errno of asking
+    """Not one thread could be started."""
+
 class ScanCancelled(Exception):  # noqa: N818 - not an error of the tree
     """`Progress.cancel` was called."""
 
@@ -57,6 +61,8 @@ class Checksums:
 
     @staticmethod
     def parse(data: bytes, algorithm: str) -> Checksums: ...
+    @staticmethod
+    def load(fd: int, *, size: int, sha256: str, algorithm: str) -> Checksums | None: ...
     def __len__(self) -> int: ...
     def digest(self, path: bytes) -> str | None: ...
     def sum_lines(self) -> bytes: ...
@@ -242,7 +248,7 @@ def set_io_priority(kind: str, level: int = 4) -> None:
     """Make the calling thread "idle" or "best-effort", and threads it starts; raise OSError."""
 
 def share() -> None:
-    """Have all threads share one heap, from now on."""
+    """Have all threads share one heap; for before other threads start."""
 
 def trim() -> None:
     """Give memory back that scans used; a long process has no use for it until the next one."""

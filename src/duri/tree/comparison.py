@@ -21,15 +21,18 @@ __all__ = [
     "EVERYTHING",
     "UNSEEN",
     "Baseline",
+    "Checksums",
     "Comparison",
     "Look",
     "Memory",
     "baseline",
     "compare",
     "compare_with",
+    "load",
     "parse",
 ]
 
+Checksums = _core.Checksums
 Memory = _core.Memory
 
 UNSEEN = frozenset({Kind.UNREADABLE, Kind.IO_ERROR})
@@ -105,12 +108,12 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def baseline(
-    *, checksums: bytes, attributes: bytes | None, policy: Policy, algorithm: str
+    *, checksums: bytes | Checksums, attributes: bytes | None, policy: Policy, algorithm: str
 ) -> Baseline:
     """Parse what a tree is compared with.
 
     Args:
-        checksums: the bytes of `checksums.json`.
+        checksums: the bytes of `checksums.json`, or what `load` gave.
         attributes: the raw `attributes` of the metadata; None leaves them unjudged.
         policy: the sealed policy.
         algorithm: the sealed hash algorithm.
@@ -121,7 +124,7 @@ def baseline(
     """
     return Baseline(
         rules=compiled(policy),
-        checksums=parse(checksums, algorithm),
+        checksums=checksums if isinstance(checksums, Checksums) else parse(checksums, algorithm),
         attributes=None if attributes is None else _parse_attributes(attributes),
         algorithm=algorithm,
     )
@@ -156,7 +159,7 @@ def compare(
 
     Raises:
         MalformedError: the checksums or the attributes are not canonical.
-        UnverifiableError: it was cancelled.
+        UnverifiableError: it was cancelled, or no thread could be started.
     """
     return compare_with(
         root_fd,
@@ -194,7 +197,7 @@ def compare_with(
 
     Raises:
         MalformedError: the checksums and the attributes are not of one release.
-        UnverifiableError: it was cancelled.
+        UnverifiableError: it was cancelled, or no thread could be started.
         ValueError: a folder to look at is none below the root, or there is no memory to complete
             the answer from.
         RuntimeError: another comparison uses the memory.
@@ -218,6 +221,8 @@ def compare_with(
         )
     except _core.ScanCancelled as error:
         raise UnverifiableError("the scan was cut short") from error
+    except _core.NoThread as error:
+        raise UnverifiableError("no thread could be started", got=error.strerror) from error
     except _core.FormatError as error:
         where = "deployment_metadata.json"
         raise MalformedError(
@@ -240,6 +245,28 @@ def parse(checksums: bytes, algorithm: str) -> _core.Checksums:
     """Parse `checksums.json`; raise MalformedError where it is not canonical."""
     try:
         return _core.Checksums.parse(checksums, algorithm)
+    except _core.FormatError as error:
+        raise MalformedError("malformed", where="checksums.json", got=str(error)) from error
+
+
+def load(fd: int, *, size: int, sha256: str, algorithm: str) -> Checksums | None:
+    """Parse `checksums.json` from an open file, for keeping: it takes less memory than its bytes.
+
+    Args:
+        fd: the file, at its beginning.
+        size: its bytes, bounded by the caller; no more are read.
+        sha256: of the bytes that were believed, in hexadecimal.
+        algorithm: the sealed hash algorithm.
+
+    Returns:
+        None when the file has other bytes than those.
+
+    Raises:
+        MalformedError: it is not canonical.
+        OSError: it cannot be read.
+    """
+    try:
+        return _core.Checksums.load(fd, size=size, sha256=sha256, algorithm=algorithm)
     except _core.FormatError as error:
         raise MalformedError("malformed", where="checksums.json", got=str(error)) from error
 

@@ -21,9 +21,16 @@ class Digests:
 
     __slots__ = ("_found", "_running")
 
-    def __init__(self, buffers: Mapping[str, bytes]) -> None:
-        """Hash small buffers now, and start on large ones."""
-        self._found: dict[str, str] = {}
+    def __init__(
+        self, buffers: Mapping[str, bytes], *, known: Mapping[str, str] | None = None
+    ) -> None:
+        """Hash small buffers now, and start on large ones.
+
+        Args:
+            buffers: what to hash, by name.
+            known: digests of what is not in memory, by other names.
+        """
+        self._found: dict[str, str] = dict(known or {})
         self._running: dict[str, Callable[[], None]] = {}
         for name, data in buffers.items():
             if len(data) < _WORTH_A_THREAD:

@@ -18,12 +18,14 @@ from duri.tree.comparison import (
     EVERYTHING,
     UNSEEN,
     Baseline,
+    Checksums,
     Comparison,
     Look,
     Memory,
     baseline,
     compare,
     compare_with,
+    load,
     parse,
 )
 from duri.tree.progress import Progress
@@ -33,6 +35,7 @@ __all__ = [
     "EVERYTHING",
     "UNSEEN",
     "Baseline",
+    "Checksums",
     "Comparison",
     "Look",
     "Memory",
@@ -42,6 +45,7 @@ __all__ = [
     "compare",
     "compare_with",
     "kernel",
+    "load",
     "open_root",
     "seal",
     "sum_lines",
@@ -104,7 +108,7 @@ def seal(
         progress: counters to add to; cancelling them cancels the scan.
 
     Raises:
-        UnverifiableError: it was cancelled.
+        UnverifiableError: it was cancelled, or no thread could be started.
     """
     try:
         found = _core.seal(
@@ -117,6 +121,8 @@ def seal(
         )
     except _core.ScanCancelled as error:
         raise UnverifiableError("the scan was cut short") from error
+    except _core.NoThread as error:
+        raise UnverifiableError("no thread could be started", got=error.strerror) from error
     return Sealed(
         checksums=found.checksums,
         attributes=found.attributes,

@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from duri.times import MAX_TIME
+
 
 class Clock(msgspec.Struct, frozen=True, kw_only=True):
     """What time it is: Unix seconds, seconds awake, and seconds since the boot."""
@@ -28,9 +30,9 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def system() -> Clock:
-    """Return this machine's clocks."""
+    """Return this machine's clocks; the wall clock stays within what a date can say."""
     return Clock(
-        wall=time.time,
+        wall=lambda: min(max(time.time(), 0.0), float(MAX_TIME)),
         monotonic=time.monotonic,
         boot=lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
     )

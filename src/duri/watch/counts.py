@@ -41,17 +41,22 @@ class Counts:
         """How often events were lost."""
         return self._watch.numbers.events_lost
 
-    def found(self, examined: Examined, before: Verdict | None, *, detected: float | None) -> None:
+    def found(
+        self, examined: Examined, before: Verdict | None, *, now: float, detected: float | None
+    ) -> None:
         """Count a look.
 
         Args:
             examined: the look.
             before: the verdict that readers had.
+            now: when it ended, in Unix seconds.
             detected: seconds since the first change that led to it; None where none did.
         """
         verdict = examined.verdict
         summary = examined.scanned or verdict.summary
-        scan = scan_of_verdict(msgspec.structs.replace(verdict, summary=summary))
+        scan = msgspec.structs.replace(
+            scan_of_verdict(msgspec.structs.replace(verdict, summary=summary)), scanned_at=now
+        )
         if examined.depth is Depth.PARTIAL:
             self._scans.record_check(scan)
         else:

@@ -20,13 +20,14 @@ import time
 import msgspec
 
 from duri import inspection
-from duri.errors import DuriError, MalformedError, UsageError
-from duri.evidence import folder, release
+from duri.errors import DuriError, UnverifiableError
+from duri.evidence import findings, folder
 from duri.inspection import Case, Weighed
 from duri.settings import Settings
 from duri.tree import events, heap, scan
-from duri.verdict import Summary, Verdict
-from duri.watch import stamp, target
+from duri.verdict import Kind, Summary, Verdict
+from duri.watch import basis, stamp, target
+from duri.watch.basis import Basis
 from duri.watch.pending import Named
 from duri.watch.stamp import Stamp
 from duri.watch.target import Opened, Target
@@ -65,8 +66,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         opened: the root as it was opened; its descriptor is closed.
-        weighed: the evidence.
-        baseline: the evidence as the tree is compared with it; None where none may be believed.
+        basis: what the tree was compared with.
         memory: what the tree looked like.
         events: where changes are heard of.
         stamp: the evidence as files, before it was weighed.
@@ -74,10 +74,19 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
     opened: Opened
     stamp: Stamp
-    weighed: Weighed
-    baseline: scan.Baseline | None
+    basis: Basis
     memory: scan.Memory
     events: events.Opened
+
+    @property
+    def weighed(self) -> Weighed:
+        """The evidence."""
+        return self.basis.weighed
+
+    @property
+    def baseline(self) -> scan.Baseline | None:
+        """The evidence as the tree is compared with it; None where none may be believed."""
+        return self.basis.baseline
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,6 +156,17 @@ def examine(
     return msgspec.structs.replace(examined, seconds=time.monotonic() - began)
 
 
+def failed(subject: Subject, error: Exception, *, now: int) -> Examined:
+    """Return what is told where looks fail: nothing is proved any more."""
+    case = Case(root=subject.target.root, settings=subject.settings)
+    reason = UnverifiableError(
+        "the release could not be looked at", got=f"{type(error).__name__}: {error}"
+    )
+    finding = findings.unverifiable(Kind.SCAN_INCOMPLETE, reason)
+    verdict = inspection.verdict(case, [finding], now=now)
+    return Examined(verdict=verdict, depth=Depth.PARTIAL)
+
+
 def open_root(subject: Subject, standing: Standing | None) -> Opened:
     """Open the root anew.
 
@@ -185,15 +205,17 @@ def _examine(
         is_foreign=not subject.target.is_ours,
     )
     if standing is not None and wanted.depth is Depth.PARTIAL and not wanted.evidence:
-        stamped, weighed = standing.stamp, standing.weighed
+        stamped, based = standing.stamp, standing.basis
     else:
         stamped = stamp.of_evidence(subject.settings, opened.fd)
-        held = {} if standing is None else standing.weighed.evidence.content
-        weighed = inspection.weigh(case, opened.fd, now=now, held=held)
-    baseline = _baseline(weighed, standing)
+        last = None if standing is None else standing.basis
+        based = basis.weigh(case, opened.fd, last, now=now)
+    weighed, baseline = based.weighed, based.baseline
     known = standing if baseline is not None and _has(standing, baseline) else None
     depth = wanted.depth if known is not None else Depth.FULL
     heard = _events(subject, opened, weighed, standing)
+    if depth is Depth.PARTIAL and (standing is None or heard is not standing.events):
+        depth = Depth.STAT  # each folder is to be heard of
     memory = known.memory if known is not None and depth is not Depth.FULL else scan.Memory()
     look = scan.Look(
         memory=memory,
@@ -218,8 +240,7 @@ def _examine(
         standing=Standing(
             opened=opened,
             stamp=stamped,
-            weighed=weighed,
-            baseline=baseline,
+            basis=based,
             memory=memory,
             events=heard,
         ),
@@ -233,18 +254,6 @@ def _only(named: Named) -> tuple[tuple[bytes, bool], ...] | None:
 
 def _has(standing: Standing | None, baseline: scan.Baseline) -> bool:
     return standing is not None and standing.baseline is baseline
-
-
-def _baseline(weighed: Weighed, standing: Standing | None) -> scan.Baseline | None:
-    """Return the parsed evidence: that of the last look where it has the same bytes."""
-    if standing is not None and standing.baseline is not None:
-        before, after = standing.weighed.evidence.content, weighed.evidence.content
-        names = (release.CHECKSUMS, release.METADATA)
-        if weighed.evidence.usable and all(before.get(name) == after.get(name) for name in names):
-            return standing.baseline
-    with contextlib.suppress(MalformedError, UsageError):  # `compare` says it as a finding
-        return inspection.baseline(weighed)
-    return None
 
 
 def _events(

@@ -22,17 +22,24 @@ class Hearing:
     Args:
         clock: what time it is.
         heard: told of each reading that brought something.
+        deaf: told that nothing can be read any more; nothing is listened to then.
 
     Attributes:
         pending: what was named and nobody has taken.
         moved_at: when something was heard last, monotonic.
     """
 
-    def __init__(self, clock: Clock, heard: Callable[[Changes], None]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        heard: Callable[[Changes], None],
+        deaf: Callable[[OSError], None],
+    ) -> None:
         self.pending = Pending()
         self.moved_at = 0.0
         self._clock = clock
         self._heard = heard
+        self._deaf = deaf
         self._watcher: Watcher | None = None
 
     def follow(self, watcher: Watcher | None) -> None:
@@ -53,7 +60,12 @@ class Hearing:
         watcher = self._watcher
         if watcher is None:
             return
-        changes = events.read(watcher)
+        try:
+            changes = events.read(watcher)
+        except OSError as error:
+            self.follow(None)
+            self._deaf(error)
+            return
         if changes.events or changes.lost:
             self.moved_at = self._clock.monotonic()
             self.pending.add(changes, self.moved_at)

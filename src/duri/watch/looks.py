@@ -32,7 +32,6 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
         update: a successor that arrives.
         schedule: when scans are due; None before the first.
         rested: when events may be looked at again.
-        scanning: whether a full scan runs beside.
         settle: seconds of quiet asked for.
     """
 
@@ -44,7 +43,6 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     update: Update | None = None
     schedule: Schedule | None = None
     rested: float = 0.0
-    scanning: bool = False
     settle: float = 0.0
 
 
@@ -63,14 +61,14 @@ def wanted(known: Known, now: float) -> Depth | None:
     if known.update is not None and now >= known.update.ends:
         return Depth.STAT  # whether or not there are events, it is seen as it is
     schedule = known.schedule
-    if schedule is not None and not known.scanning and schedule.stat <= now < schedule.full:
+    if schedule is not None and schedule.stat <= now < schedule.full:
         return Depth.STAT
     return None
 
 
 def full_is_due(known: Known, now: float) -> bool:
-    """Return whether a full scan is to begin beside what else is done."""
-    return known.schedule is not None and not known.scanning and now >= known.schedule.full
+    """Return whether it is the turn of a full scan, beside what else is done."""
+    return known.schedule is not None and now >= known.schedule.full
 
 
 def wakes_at(known: Known, now: float) -> float:
@@ -82,7 +80,7 @@ def wakes_at(known: Known, now: float) -> float:
         times.append(_judged_at(known))
     if known.update is not None:
         times.append(known.update.ends)
-    if known.schedule is not None and not known.scanning:
+    if known.schedule is not None:
         times.append(known.schedule.next)
     return min(times)
 

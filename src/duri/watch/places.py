@@ -6,6 +6,8 @@ readable by its owner and group only.
 
 import os
 
+from duri.containment import passes_through
+from duri.errors import UsageError
 from duri.settings import Settings, Supervisor
 
 METRICS = "/metrics/integrity.prom"
@@ -30,6 +32,21 @@ def textfile(settings: Settings) -> str | None:
     if settings.textfile is not None:
         return settings.textfile or None
     return METRICS if os.path.isdir(os.path.dirname(METRICS)) else None
+
+
+def refuse_inside(root: str, *, receipts: str, textfile: str | None) -> None:
+    """Refuse to write into the tree that is watched: what is written there is a deviation.
+
+    Raises:
+        UsageError: one of these lies inside the root, or is reached through it.
+    """
+    for path, option in ((receipts, "--receipts"), (textfile, "--textfile")):
+        if path is not None and passes_through(path, root):
+            raise UsageError(
+                "the watcher would write into the tree that it watches",
+                where=path,
+                todo=f"Name a place outside the root with {option}.",
+            )
 
 
 def escaped(root: str) -> str:

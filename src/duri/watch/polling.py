@@ -2,7 +2,8 @@
 
 A mounted secret is swapped behind a link, a root by a rename or a link above it, artifacts may lie
 on a file system without events, the clock is set. Guarantees: a few system calls, nothing is read,
-nothing is believed: what is seen here only says that somebody should look.
+nothing is believed: what is seen here only says that somebody should look. A change of the evidence
+is told once, so that waiting for quiet ends.
 """
 
 import os
@@ -13,12 +14,17 @@ from duri.errors import DuriError
 from duri.watch import examination, stamp, target
 from duri.watch.clock import Clock
 from duri.watch.examination import Standing, Subject
+from duri.watch.stamp import Stamp
+from duri.watch.target import Identity
 
 CLOCK_STEP = 2.0
 """Seconds by which the clock may drift from the monotonic one between two looks; more is a jump."""
 
 MISSING = 0.4
 """A root may be away for this long: a folder that is replaced by two renames is gone in between."""
+
+_GONE = Identity(0, 0, 0)
+"""No folder has these numbers, so whatever is there next is another root."""
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,26 +44,49 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Polling:
-    """Compares what is there with what the last look saw."""
+    """Compares what is there with what the last look saw, or the one that runs is looking at."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._offset = clock.offset()
         self._asleep = clock.asleep()
+        self._known: Identity | None = None
+        self._stamp: Stamp | None = None
         self._missing: float | None = None
+
+    @property
+    def expects_a_root(self) -> bool:
+        """Whether the last thing that was told is that there is a root."""
+        return self._known is not None
+
+    def looks_at(self, subject: Subject, standing: Standing | None) -> None:
+        """Take note of the root that a look is about to open."""
+        identity = self._identity(subject, standing)
+        if identity is not None:
+            self._known = identity
+
+    def found(self, standing: Standing | None) -> None:
+        """Take note of the root that a look has opened; None where it could not."""
+        self._known = None if standing is None else standing.opened.identity
+
+    def forget(self) -> None:
+        """Take whatever is there next for another root."""
+        self._known = _GONE
 
     def see(self, subject: Subject, standing: Standing | None) -> Seen:
         """See what changed."""
         jump, slept = self._jump(), self._slept()
         fd = None if standing is None else target.reopened(standing.opened, subject.target)
-        if standing is None or fd is None:
-            return Seen(moved=self._is_moved(subject, standing), jump=jump, slept=slept)
-        self._missing = None
-        try:
-            changed = stamp.of_evidence(subject.settings, fd) != standing.stamp
-        finally:
+        if fd is not None and standing is not None and standing.opened.identity == self._known:
+            self._missing = None
+            try:
+                evidence = self._is_new(stamp.of_evidence(subject.settings, fd), standing)
+            finally:
+                os.close(fd)
+            return Seen(evidence=evidence, jump=jump, slept=slept)
+        if fd is not None:
             os.close(fd)
-        return Seen(evidence=changed, jump=jump, slept=slept)
+        return Seen(moved=self._is_moved(subject, standing), jump=jump, slept=slept)
 
     def _jump(self) -> float | None:
         offset = self._clock.offset()
@@ -69,16 +98,25 @@ class Polling:
         slept, self._asleep = asleep - self._asleep, asleep
         return slept if slept > CLOCK_STEP else None
 
+    def _is_new(self, seen: Stamp, standing: Standing) -> bool:
+        before, self._stamp = self._stamp, seen
+        return seen not in {before, standing.stamp}
+
     def _is_moved(self, subject: Subject, standing: Standing | None) -> bool:
         """Say whether the root is another folder, or has been away for too long."""
-        now = self._clock.monotonic()
+        now, identity = self._clock.monotonic(), self._identity(subject, standing)
+        if identity is not None:
+            self._missing = None
+            return identity != self._known
+        if self._known is None:
+            return False  # said already
+        self._missing = self._missing or now
+        return now - self._missing >= MISSING
+
+    def _identity(self, subject: Subject, standing: Standing | None) -> Identity | None:
         try:
             opened = examination.open_root(subject, standing)
         except DuriError:
-            if standing is None:
-                return False  # said already
-            self._missing = self._missing or now
-            return now - self._missing >= MISSING
+            return None
         opened.close()
-        self._missing = None
-        return standing is None or standing.opened.identity != opened.identity
+        return opened.identity

@@ -126,7 +126,7 @@ class Publication:
         is_scan = examined.depth is not Depth.PARTIAL
         is_new = before is None or before.status is not verdict.status
         detected = None if first is None else self._clock.monotonic() - first
-        self._counts.found(examined, before, detected=detected)
+        self._counts.found(examined, before, now=now, detected=detected)
         self.verdict = verdict
         since = now if is_new else self.snapshot.since
         self._history = history.record(self._history, verdict.status, at=now)
@@ -151,7 +151,7 @@ class Publication:
             self.writer.record(entry)
         standing = examined.standing
         known: dict[str, object] = {"last_scan_at": now} if is_scan else {}
-        if examined.depth is Depth.FULL:
+        if examined.depth is Depth.FULL and standing is not None and standing.baseline is not None:
             known["last_full_at"] = now
         self._change(
             verdict=verdict,
@@ -171,13 +171,13 @@ class Publication:
     def arriving(self, verdict: Verdict) -> None:
         """Tell that a successor's files are still arriving."""
         if not self.snapshot.updating:
-            self._log.say(
-                "watch.update",
-                deployment_id=verdict.deployment_id,
-                sequence=verdict.sequence,
-                reason="the artifacts of a later release are authentic; its files still arrive",
-            )
+            release, sequence = verdict.deployment_id, verdict.sequence
+            reason = "the artifacts of a later release are authentic; its files still arrive"
+            self._log.say("watch.update", deployment_id=release, sequence=sequence, reason=reason)
             self._change(updating=True)
+            if self.verdict is not None:
+                note = f"alarms wait: {verdict.deployment_id} is arriving"
+                self.writer.record(views.note(self.verdict, note, self._subject))
 
     def adopted(self, before: Standing | None, after: Standing | None) -> None:
         """Take note of what the next looks build upon."""
@@ -202,10 +202,11 @@ class Publication:
         """Tell that the settings are read again."""
         systemd.reloading(self._told, monotonic_ns=int(self._clock.monotonic() * 1e9))
 
-    def reloaded(self, subject: Subject) -> None:
-        """Take note of settings that were read again."""
+    def reloaded(self, subject: Subject, *, done: bool) -> None:
+        """Take note of settings that were read again, or could not be."""
         self._subject = subject
-        self._log.say("watch.reloaded")
+        if done:
+            self._log.say("watch.reloaded")
         systemd.ready(self._told)
         self._change(interval=subject.settings.interval)
 
@@ -215,11 +216,8 @@ class Publication:
         self._counts.bump(events=changes.events, events_lost=int(changes.lost))
         if changes.lost and not self._lost:
             self._lost = True
-            self._log.say(
-                "watch.events_lost",
-                level="warning",
-                reason="the kernel's queue was full; a scan of the whole tree follows",
-            )
+            reason = "events were lost; scans of the whole tree follow"
+            self._log.say("watch.events_lost", level="warning", reason=reason)
 
     def planned(self, at: float) -> None:
         """Take note of when the next scan is due, in Unix seconds."""
@@ -238,7 +236,7 @@ class Publication:
         self._history = history.unwatched(self._history, since=now - seconds, until=now)
         self._log.say("watch.slept", level="warning", seconds=round(seconds, 1))
 
-    def failed(self, error: Exception) -> None:
+    def failed(self, error: BaseException) -> None:
         """Tell of a failure that nobody expected."""
         self._counts.bump(loop_errors=1)
         self.problem("loop", f"unexpected failure: {type(error).__name__}: {error}")
@@ -276,8 +274,15 @@ class Publication:
         self._log.say("watch.started", root=self._subject.target.root)
         self.writer.record(Entry(kind=Kind.START, interval=self._subject.settings.interval))
 
-    def ended(self, reason: str) -> None:
-        """Tell that the watch ends on purpose."""
+    def ended(self, reason: str | None) -> None:
+        """Tell that the watch ends: by whose wish, or None for nobody's.
+
+        Only what ends on purpose leaves a receipt that says so: after any other end the receipts
+        break off, and whoever reads them sees that.
+        """
+        if reason is None:
+            self._log.say("watch.failed", level="critical")
+            return
         systemd.stopping(self._told)
         self.writer.record(Entry(kind=Kind.STOP, note=reason))
         self._log.say("watch.stopped", reason=reason)

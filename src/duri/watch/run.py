@@ -110,6 +110,8 @@ async def _run(plan: Plan, clock: Clock, draw: Callable[[], float]) -> int:
     )
     folder = places.receipts(settings, plan.supervisor, subject.target.root)
     exported = places.textfile(settings)
+    if subject.target.is_ours:
+        places.refuse_inside(subject.target.root, receipts=folder, textfile=exported)
     registry = CollectorRegistry()
     publication = Publication(
         subject,
@@ -135,6 +137,7 @@ async def _run(plan: Plan, clock: Clock, draw: Callable[[], float]) -> int:
         exposition=lambda: metrics.exposition(registry),
         wall=clock.wall,
         changed=publication.disk,
+        failed=publication.failed,
     )
     loop = Loop(
         subject,
@@ -153,7 +156,10 @@ async def _run(plan: Plan, clock: Clock, draw: Callable[[], float]) -> int:
             on_change=lambda: publication.served(*_state(server)),
             on_failure=lambda sentence: log.say("watch.http", level="error", reason=sentence),
         )
-    return await _live(publication, loop, server)
+    try:
+        return await _live(publication, loop, server)
+    finally:
+        log.close()
 
 
 async def _live(publication: Publication, loop: Loop, server: Server | None) -> int:
@@ -172,7 +178,7 @@ async def _live(publication: Publication, loop: Loop, server: Server | None) -> 
     try:
         await loop.run()
     finally:
-        publication.ended(ending[0] if ending else "the watch failed")
+        publication.ended(ending[0] if ending else None)
         await publication.writer.close()
         if server is not None and serving is not None:
             await server.stop()

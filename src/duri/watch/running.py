@@ -16,13 +16,14 @@ STILL = 60.0
 """Each piece of a file on a slow disk counts; nothing that works stands still for so long."""
 
 
-class _Look:
+class Look:
     """One look: its counters, and when they last moved."""
 
     def __init__(self, depth: Depth, progress: Progress, wall: float, now: float) -> None:
         self.depth = depth
         self.progress = progress
         self.began = wall
+        self.cancelled = False
         self.seen = (-1, -1)
         self.moved = now
 
@@ -32,28 +33,30 @@ class Running:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._looks: list[_Look] = []
+        self._looks: list[Look] = []
 
     @contextlib.contextmanager
     def shown(
         self, depth: Depth, progress: Progress, changed: Callable[[Scanning | None], None]
-    ) -> Iterator[None]:
+    ) -> Iterator[Look]:
         """Count a look as running while it does; tell of scans when they begin and end."""
-        look = _Look(depth, progress, self._clock.wall(), self._clock.monotonic())
+        look = Look(depth, progress, self._clock.wall(), self._clock.monotonic())
         self._looks.append(look)
         if depth is not Depth.PARTIAL:
             changed(self.scanning())
         try:
-            yield
+            yield look
         finally:
             self._looks.remove(look)
             if depth is not Depth.PARTIAL:
                 changed(self.scanning())
 
-    def cancel(self) -> None:
-        """End every look that runs."""
+    def cancel(self, *depths: Depth) -> None:
+        """End every look that runs, or those that read so much."""
         for look in self._looks:
-            look.progress.cancel()
+            if not depths or look.depth in depths:
+                look.cancelled = True
+                look.progress.cancel()
 
     def scanning(self) -> Scanning | None:
         """Return the scan of the whole tree that runs now, the closest one of several."""

@@ -5,7 +5,7 @@ from duri.report.receipt.receipt import Entry, Identity, Kind, ScanKind
 from duri.tree import events as heard
 from duri.verdict import Status, Verdict
 from duri.watch import key_ages
-from duri.watch.examination import Depth, Examined, Standing
+from duri.watch.examination import Depth, Examined, Standing, Subject
 from duri.watch.snapshot import Events, KeyAge, ScanPoint
 
 
@@ -81,6 +81,12 @@ def entries(
         )
         for kind in kinds
     ]
+
+
+def note(verdict: Verdict, text: str, subject: Subject) -> Entry:
+    """Return a receipt that says something about a status that stays what it is."""
+    interval = subject.settings.interval
+    return entry_of(verdict, kind=Kind.CHANGE, interval=interval, note=text)
 
 
 def sentence(verdict: Verdict) -> str:

@@ -41,6 +41,7 @@ class Writer:
         exposition: the metrics as text.
         wall: what time it is.
         changed: told, in the event loop's thread, when `written` may have changed.
+        failed: told there of what nobody expected.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Writer:
         exposition: Callable[[], bytes],
         wall: Callable[[], float],
         changed: Callable[[], None],
+        failed: Callable[[BaseException], None],
     ) -> None:
         self.written = Written()
         self._open_receipts = open_receipts
@@ -61,6 +63,7 @@ class Writer:
         self._exposition = exposition
         self._wall = wall
         self._changed = changed
+        self._failed = failed
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="write")
         self._jobs: set[asyncio.Future[None]] = set()
         self._exporting = False
@@ -98,6 +101,9 @@ class Writer:
 
     def _done(self, future: asyncio.Future[None]) -> None:
         self._jobs.discard(future)
+        error = None if future.cancelled() else future.exception()
+        if error is not None:
+            self._failed(error)
         self._changed()
 
     # In the thread.
@@ -122,8 +128,9 @@ class Writer:
             return
         self._log.flush(self._wall())
         while self._early:
-            entry, at = self._early.popleft()
+            entry, at = self._early[0]
             self._log.append(entry, now=at)
+            self._early.popleft()
         self._note(receipts=ReceiptLog(**msgspec.structs.asdict(self._log.health)))
 
     def _close(self) -> None:

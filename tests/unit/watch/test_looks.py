@@ -64,16 +64,14 @@ def test_successor_that_stopped_arriving_is_judged() -> None:
     assert looks.wanted(known, ends) is Depth.STAT
 
 
-def test_scan_between_is_made_when_it_is_due_and_no_full_one_runs() -> None:
+def test_scan_between_is_made_when_it_is_due() -> None:
     assert looks.wanted(QUIET, 60.0) is Depth.STAT
-    assert looks.wanted(with_(QUIET, scanning=True), 60.0) is None
 
 
-def test_full_scan_runs_beside_and_never_twice() -> None:
+def test_full_scan_has_its_turn_beside() -> None:
     assert looks.wanted(QUIET, 300.0) is None
+    assert not looks.full_is_due(QUIET, 299.9)
     assert looks.full_is_due(QUIET, 300.0)
-    assert not looks.full_is_due(with_(QUIET, scanning=True), 900.0)
-    assert looks.wakes_at(with_(QUIET, scanning=True), 900.0) == float("inf")
 
 
 @given(st.floats(0, 1000), st.booleans(), st.booleans())

@@ -1,5 +1,6 @@
 //! What is written is read; what is written otherwise is refused.
 
+use super::json::is_hex_of;
 use super::{Checksums, Writer};
 use crate::algorithm::Algorithm;
 use proptest::prelude::*;
@@ -22,7 +23,7 @@ fn file(paths: &[&str]) -> String {
 fn a_canonical_file_is_read() {
     let parsed = parse(&file(&["a", "a b", "a-b/c", "a.b", "b/c", "b/d", "é"])).unwrap();
     assert_eq!(parsed.len(), 7);
-    assert_eq!((parsed.path(2), parsed.hex(2)), (&b"a-b/c"[..], hex(7).as_str()));
+    assert_eq!((parsed.path(2), parsed.hex(2).as_ref()), (&b"a-b/c"[..], hex(7).as_str()));
     assert_eq!(parsed.find("é".as_bytes()), Some(6));
     assert_eq!(parsed.find(b"b"), None);
     assert!(parse("{}\n").unwrap().is_empty());
@@ -80,7 +81,71 @@ fn digests_have_the_length_of_their_algorithm() {
     assert!(Checksums::parse(long.into_bytes(), Algorithm::Blake3).is_err());
 }
 
+#[test]
+fn digits_stand_for_their_bytes_only() {
+    assert!(is_hex_of("00ff7a", &[0, 255, 0x7a]));
+    assert!(!is_hex_of("00ff7b", &[0, 255, 0x7a]));
+    assert!(!is_hex_of("00ff", &[0, 255, 0x7a]) && !is_hex_of("00FF7A", &[0, 255, 0x7a]));
+}
+
+#[test]
+fn the_compact_form_is_smaller_and_refuses_the_same() {
+    let data = file(&["a\\nb", "b/c", "\u{e9}"]).into_bytes();
+    let compact = Checksums::compact(data, Algorithm::Sha256).unwrap();
+    let super::Form::Compact(form) = &compact.form else { panic!("another form") };
+    assert_eq!(form.size(), "a\nbb/c\u{e9}".len() + 3 * 32);
+    assert!(!compact.has(0, &[7; 31]) && !compact.has(0, &[8; 32]) && compact.has(0, &[7; 32]));
+    for bad in [file(&["a", "a"]), file(&["a", "a/b"]), file(&["../a"]), "{}".to_owned()] {
+        let said = parse(&bad).unwrap_err();
+        let error = Checksums::compact(bad.into_bytes(), Algorithm::Sha256).unwrap_err();
+        assert_eq!(error.to_string(), said);
+    }
+    assert!(Checksums::compact(b"{}\n".to_vec(), Algorithm::Blake3).unwrap().is_empty());
+}
+
 proptest! {
+    #[test]
+    fn the_compact_form_says_the_same(
+        names in proptest::collection::btree_set("[a-c/\"\\\\\n\u{1}\u{e9}]{1,6}", 0..20),
+        algorithm in prop::sample::select(vec![Algorithm::Sha256, Algorithm::Sha512, Algorithm::Blake3]),
+        seed in any::<u8>(),
+    ) {
+        let mut kept: Vec<&str> = Vec::new();
+        for name in &names {
+            let below = kept.iter().any(|file| name.starts_with(&format!("{file}/")));
+            if crate::path::check(name.as_bytes()).is_ok() && !below {
+                kept.push(name);
+            }
+        }
+        let mut writer = Writer::with_capacity(0);
+        let mut digests = Vec::new();
+        for (name, first) in kept.iter().zip(0..) {
+            let length = u8::try_from(algorithm.digest_length()).unwrap();
+            let byte = |at: u8| at.wrapping_mul(37).wrapping_add(seed).wrapping_add(first);
+            let digest: Vec<u8> = (0..length).map(byte).collect();
+            writer.entry(name.as_bytes(), &digest);
+            digests.push(digest);
+        }
+        let bytes = writer.finish();
+        let json = Checksums::parse(bytes.clone(), algorithm).unwrap();
+        let compact = Checksums::compact(bytes, algorithm).unwrap();
+        prop_assert_eq!((compact.len(), compact.is_empty()), (json.len(), json.is_empty()));
+        prop_assert_eq!(compact.fingerprint(), json.fingerprint());
+        prop_assert_eq!(compact.sum_lines(), json.sum_lines());
+        for (index, digest) in digests.iter().enumerate() {
+            prop_assert_eq!(compact.path(index), kept[index].as_bytes());
+            prop_assert_eq!(compact.hex(index), json.hex(index));
+            prop_assert!(compact.has(index, digest) && json.has(index, digest));
+            let mut other = digest.clone();
+            other[usize::from(seed) % digest.len()] ^= 1;
+            prop_assert!(!compact.has(index, &other) && !json.has(index, &other));
+            prop_assert!(!compact.has(index, &digest[1..]) && !json.has(index, &digest[1..]));
+        }
+        for name in &names {
+            prop_assert_eq!(compact.find(name.as_bytes()), json.find(name.as_bytes()));
+        }
+    }
+
     #[test]
     fn what_is_written_is_read(names in proptest::collection::btree_set("[a-c./\"\\\\\n\u{1}é한-]{1,6}", 0..20)) {
         let mut kept: Vec<&str> = Vec::new();
@@ -108,8 +173,9 @@ proptest! {
         if let Ok(parsed) = Checksums::parse(bytes.clone(), Algorithm::Sha256) {
             let mut writer = Writer::with_capacity(0);
             for index in 0..parsed.len() {
-                let digits = parsed.hex(index).as_bytes();
+                let digits = parsed.hex(index);
                 let digest: Vec<u8> = digits
+                    .as_bytes()
                     .chunks(2)
                     .map(|two| u8::from_str_radix(std::str::from_utf8(two).unwrap(), 16).unwrap())
                     .collect();

@@ -240,7 +240,7 @@ impl Worker<'_> {
         for at in sealed.clone() {
             let path = expected.path(at);
             let wanted = match expected.what(at) {
-                What::File => expected.hex(at).to_owned(),
+                What::File => expected.hex(at).into_owned(),
                 What::Link => format!("link to {}", printable(expected.target(at))),
                 What::Folder => {
                     let next = (at + 1 < sealed.end).then(|| expected.path(at + 1));

@@ -179,7 +179,7 @@ impl Worker<'_> {
         };
         match content {
             Content::Digest(digest) => {
-                if is_hex_of(expected.hex(sealed), digest.as_bytes()) {
+                if expected.has_digest(sealed, digest.as_bytes()) {
                     if clean {
                         self.verified += 1;
                         shared.confirm(sealed);
@@ -203,7 +203,7 @@ impl Worker<'_> {
         let expected: &Expected<'_> = &shared.expected;
         hasher.finish(|token, digest| {
             let sealed = u32::try_from(token & (CLEAN - 1)).expect("an index of the table");
-            if is_hex_of(expected.hex(sealed), digest) {
+            if expected.has_digest(sealed, digest) {
                 if token & CLEAN != 0 {
                     *verified += 1;
                     shared.confirm(sealed);
@@ -214,27 +214,5 @@ impl Worker<'_> {
             }
         });
         hasher.publish();
-    }
-}
-
-/// Say whether the lower-case digits `text` stand for `bytes`.
-fn is_hex_of(text: &str, bytes: &[u8]) -> bool {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    text.len() == 2 * bytes.len()
-        && text.as_bytes().chunks_exact(2).zip(bytes).all(|(two, byte)| {
-            let (high, low) = (DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]);
-            two == [high, low]
-        })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_hex_of;
-
-    #[test]
-    fn digits_stand_for_their_bytes_only() {
-        assert!(is_hex_of("00ff7a", &[0, 255, 0x7a]));
-        assert!(!is_hex_of("00ff7b", &[0, 255, 0x7a]));
-        assert!(!is_hex_of("00ff", &[0, 255, 0x7a]) && !is_hex_of("00FF7A", &[0, 255, 0x7a]));
     }
 }

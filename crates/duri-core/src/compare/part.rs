@@ -16,7 +16,7 @@ use super::kept::{Kept, without};
 use super::plan::{Depth, Plan};
 use super::worker::{Known, Step, Task, Visit, Worker};
 use crate::expected::What;
-use crate::finding::Kind;
+use crate::finding::{Finding, Kind};
 use crate::folder::{Folder, without_slash};
 use crate::free;
 use crate::join::{Group, find};
@@ -139,6 +139,15 @@ impl<'a> Worker<'a> {
         before.only(path, OPENED) && !(is_missing(first) && is_missing(sealed.end - 1))
     }
 
+    /// Say whether the comparison before found a folder where a leaf is sealed.
+    fn was_replaced(&self, path: &[u8]) -> bool {
+        let Kept(findings) = self.partial().before;
+        let is_folder = |finding: &Finding| {
+            finding.kind == Kind::Type && finding.actual.as_deref() == Some(Type::Folder.name())
+        };
+        findings[self.partial().before.at(path)].iter().any(is_folder)
+    }
+
     /// Go on to the folders of the plan that lie in one that is itself only on the way.
     pub(crate) fn through(
         &mut self,
@@ -182,31 +191,39 @@ impl<'a> Worker<'a> {
         let depth = self.partial().plan.depth(child);
         let within =
             |is_folder| find(expected, folder.prefix.len(), sealed.clone(), name, is_folder);
-        let (known, group) = if let Some(group) = within(true) {
+        // Whoever could not enter it before knows nothing of what lies below it.
+        let (known, group, was_open) = if let Some(group) = within(true) {
             if expected.what(group.entries.start) == What::MutableFolder {
-                return Some(self.on_the_way_mutable(parent, entry, child));
+                return self.on_the_way_mutable(parent, entry, child);
             }
-            if depth == Depth::Through && !self.was_open(&path, group.entries.clone()) {
+            let was_open = self.was_open(&path, group.entries.clone());
+            (Known::Sealed(group.own(expected, path.len())), group.entries, was_open)
+        } else if let Some(leaf) = within(false) {
+            if !self.was_replaced(&path) {
                 self.part.whole_needed = true;
                 return None;
             }
-            (Known::Sealed(group.own(expected, path.len())), group.entries)
-        } else if let Some(leaf) = within(false) {
+            let was_open = self.partial().before.only(&path, &[Kind::Type]);
             if depth != Depth::Through {
+                self.replace_sealed(leaf.entries.clone());
                 self.replaced(path, expected.what(leaf.entries.start), Type::Folder);
             }
-            (Known::Reported, 0..0)
+            (Known::Reported, 0..0, was_open)
         } else if scan.ignores(&path, true) {
             return None;
         } else if scan.request.rules.is_mutable(&path, true) {
-            return Some(self.on_the_way_mutable(parent, entry, child));
+            return self.on_the_way_mutable(parent, entry, child);
         } else if path.len() < MAX_PATH {
-            (Known::New, 0..0)
+            (Known::New, 0..0, self.partial().before.only(&path, &[]))
         } else {
             self.part.whole_needed = true;
             return None;
         };
-        let step = if depth == Depth::Deep {
+        if depth == Depth::Through && !was_open {
+            self.part.whole_needed = true;
+            return None;
+        }
+        let step = if depth == Depth::Deep || !was_open {
             self.replace_whole(&folder.prefix_of(entry), group.clone());
             Step::Whole
         } else {
@@ -217,14 +234,26 @@ impl<'a> Worker<'a> {
         Some(Task::Folder { parent, entry, visit: Visit { sealed, known, step, listed: false } })
     }
 
-    fn on_the_way_mutable(&mut self, parent: Arc<Folder>, entry: u32, child: u32) -> Task {
-        let step = if self.partial().plan.depth(child) == Depth::Deep {
+    fn on_the_way_mutable(
+        &mut self,
+        parent: Arc<Folder>,
+        entry: u32,
+        child: u32,
+    ) -> Option<Task> {
+        let depth = self.partial().plan.depth(child);
+        // Whatever is found at a mutable folder says that it could not be entered.
+        let was_open = self.partial().before.only(&parent.path(entry), &[]);
+        if depth == Depth::Through && !was_open {
+            self.part.whole_needed = true;
+            return None;
+        }
+        let step = if depth == Depth::Deep || !was_open {
             self.replace_whole(&parent.prefix_of(entry), 0..0);
             Step::Whole
         } else {
             Step::Part(child)
         };
-        Task::Mutable { parent, entry, step, listed: false }
+        Some(Task::Mutable { parent, entry, step, listed: false })
     }
 
     /// Who writes to a mutable file changes sealed ones that are the same file.
@@ -254,7 +283,7 @@ impl<'a> Worker<'a> {
                     return;
                 };
                 let entry = u32::try_from(entry).expect("a listing below 4 GiB");
-                tasks.push(self.on_the_way_mutable(Arc::clone(folder), entry, child));
+                tasks.extend(self.on_the_way_mutable(Arc::clone(folder), entry, child));
             }
             return queue.push(tasks);
         }

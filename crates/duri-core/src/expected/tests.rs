@@ -85,3 +85,23 @@ fn attributes_of_another_release_are_refused() {
     assert!(Table::new(&checksums(&good), &linked).is_err());
     assert!(Table::new(&checksums(&good), &attributes()).is_ok());
 }
+
+#[test]
+fn a_table_is_shared_while_it_is_kept_and_by_the_same_attributes_only() {
+    let files = checksums(&["a", "b/c"]);
+    let (none, some) = (
+        Attributes::default(),
+        Attributes { empty_directories: list(&["e"]), ..Attributes::default() },
+    );
+    let first = files.table(&none).unwrap();
+    assert!(std::sync::Arc::ptr_eq(&first, &files.table(&none).unwrap()));
+    let other = files.table(&some).unwrap();
+    assert!(!std::sync::Arc::ptr_eq(&first, &other));
+    assert_eq!((first.of(&files, &none).len(), other.of(&files, &some).len()), (2, 3));
+    let weak = std::sync::Arc::downgrade(&other);
+    drop(other);
+    assert!(weak.upgrade().is_none());
+    assert_eq!(files.table(&some).unwrap().of(&files, &some).len(), 3);
+    let unfit = Attributes { hard_links: list(&["x"]), ..Attributes::default() };
+    assert!(files.table(&unfit).is_err() && files.table(&some).is_ok());
+}

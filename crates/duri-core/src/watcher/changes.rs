@@ -6,10 +6,14 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use rustix::io::Errno;
+
 use super::origin::{Origin, Origins};
 
 /// Folders in one reading; more of them cost more than a scan of the whole tree.
 const MAX_FOLDERS: usize = 1 << 16;
+/// Bytes of their paths: deep trees have long ones.
+const MAX_BYTES: usize = 8 << 20;
 
 /// What changed since the last reading.
 #[derive(Debug, Default)]
@@ -23,7 +27,10 @@ pub struct Changes {
     /// Events were lost: everything is unknown.
     pub lost: bool,
     pub events: u64,
+    /// Why the queue could not be read to its end; whoever reads it again may be told so for ever.
+    pub failed: Option<Errno>,
     pub(super) origins: Origins,
+    bytes: usize,
 }
 
 impl Changes {
@@ -34,11 +41,12 @@ impl Changes {
     }
 
     pub(super) fn folder(&mut self, path: &[u8], deep: bool) {
-        let count = self.folders.len();
+        let (count, bytes) = (self.folders.len(), self.bytes + path.len());
         match self.folders.entry(path.to_vec()) {
             Entry::Occupied(mut known) => *known.get_mut() |= deep,
-            Entry::Vacant(place) if count < MAX_FOLDERS => {
+            Entry::Vacant(place) if count < MAX_FOLDERS && bytes <= MAX_BYTES => {
                 place.insert(deep);
+                self.bytes = bytes;
             }
             Entry::Vacant(_) => self.lost = true,
         }
@@ -47,7 +55,7 @@ impl Changes {
 
 #[cfg(test)]
 mod tests {
-    use super::{Changes, MAX_FOLDERS};
+    use super::{Changes, MAX_BYTES, MAX_FOLDERS};
 
     #[test]
     fn a_folder_is_named_once_and_stays_deep() {
@@ -69,5 +77,19 @@ mod tests {
         assert!(!changes.lost);
         changes.folder(b"one more", false);
         assert!(changes.lost && changes.folders.len() == MAX_FOLDERS);
+    }
+
+    #[test]
+    fn longer_paths_than_the_bound_are_everything() {
+        let mut changes = Changes::default();
+        let path = |number: usize| format!("{number:04096}").into_bytes();
+        for number in 0..MAX_BYTES / 4096 {
+            changes.folder(&path(number), false);
+            // Known already, so it takes nothing.
+            changes.folder(&path(number), true);
+        }
+        assert!(!changes.lost);
+        changes.folder(b"a", false);
+        assert!(changes.lost && changes.folders.len() == MAX_BYTES / 4096);
     }
 }

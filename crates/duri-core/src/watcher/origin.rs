@@ -1,7 +1,7 @@
 //! Which process and user made a change.
 //!
 //! Guarantees: asked of `/proc` while the event is read, once a process and reading; at most
-//! `MAX_ORIGINS` paths a reading. It is a hint for a person: a process that has ended has no user and
+//! `MAX_ORIGINS` paths and as many processes a reading. It is a hint for a person: a process that has ended has no user and
 //! no name any more, its number may have been given to another, and a process names itself.
 
 use std::collections::{BTreeMap, HashMap};
@@ -36,6 +36,10 @@ impl Origins {
     /// Note a change by a process, but none by this one.
     pub(super) fn note(&mut self, path: &[u8], pid: i32) {
         if pid <= 0 || u32::try_from(pid) == Ok(std::process::id()) {
+            return;
+        }
+        if self.processes.len() == MAX_ORIGINS && !self.processes.contains_key(&pid) {
+            // Whoever was the first to change the path is as good a hint.
             return;
         }
         if let Some(known) = self.paths.get_mut(path) {
@@ -100,5 +104,14 @@ mod tests {
         let found = origins.list();
         assert_eq!(found.len(), MAX_ORIGINS);
         assert!(found.iter().any(|origin| origin.path == b"a" && origin.pid == 1));
+    }
+
+    #[test]
+    fn many_processes_that_change_one_path_are_not_all_asked_about() {
+        let mut origins = Origins::default();
+        for pid in 0..3 * i32::try_from(MAX_ORIGINS).unwrap() {
+            origins.note(b"a", i32::MAX - pid);
+        }
+        assert_eq!((origins.processes.len(), origins.list().len()), (MAX_ORIGINS, 1));
     }
 }

@@ -1,12 +1,13 @@
 //! Taking events out of the kernel's queue.
 //!
-//! Guarantees: never waits; at most `MAX_READS` buffers at a time. The watches are locked for one
+//! Guarantees: never waits; at most `MAX_READS` buffers at a time. What cannot be read, or does not say
+//! where it happened, is told as lost: an event is never passed over in silence. The watches are locked for one
 //! buffer, so a scan that adds some waits for no longer than that.
 
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 
-use duri_fanotify::Group;
+use duri_fanotify::{Group, Unreadable};
 use rustix::fs::inotify::{ReadFlags, Reader};
 use rustix::io::Errno;
 
@@ -18,16 +19,23 @@ const BUFFER: usize = 64 * 1024;
 /// Four megabytes: more than a queue of the usual 16,384 events holds.
 const MAX_READS: usize = 64;
 
-pub(super) fn read(watcher: &Watcher) -> Result<Changes, Errno> {
+/// What was read before the kernel refused is told all the same; what was not is lost.
+pub(super) fn read(watcher: &Watcher) -> Changes {
     let mut changes = Changes::default();
     let result = match &watcher.queue {
         Queue::Inotify(queue) => read_inotify(watcher, queue, &mut changes),
         Queue::Fanotify(group) => read_fanotify(watcher, group, &mut changes),
     };
-    match result {
-        Ok(()) | Err(Errno::AGAIN) => Ok(changes),
-        Err(errno) => Err(errno),
+    if let Err(errno) = result
+        && errno != Errno::AGAIN
+    {
+        changes.lost = true;
+        changes.failed = Some(errno);
     }
+    if changes.lost {
+        watcher.state().lose();
+    }
+    changes
 }
 
 fn read_inotify(watcher: &Watcher, queue: &OwnedFd, changes: &mut Changes) -> Result<(), Errno> {
@@ -47,6 +55,8 @@ fn read_inotify(watcher: &Watcher, queue: &OwnedFd, changes: &mut Changes) -> Re
             } else if let Ok(key) = u64::try_from(event.wd()) {
                 let event = Event { key, mask, name, pid: 0 };
                 state.take(&watcher.queue, &watcher.filter, &event, changes);
+            } else {
+                changes.lost = true;
             }
             if reader.is_buffer_empty() {
                 break;
@@ -66,7 +76,10 @@ fn read_fanotify(watcher: &Watcher, group: &Group, changes: &mut Changes) -> Res
         };
         for event in duri_fanotify::events(&buffer[..length]) {
             changes.events += 1;
-            take(watcher, &mut state, &event, changes);
+            match event {
+                Ok(event) => take(watcher, &mut state, &event, changes),
+                Err(Unreadable) => changes.lost = true,
+            }
         }
     }
     Ok(())
@@ -84,7 +97,11 @@ fn take(
         changes.lost = true;
         return;
     }
-    let Some(handle) = event.key.as_deref() else { return };
+    let Some(handle) = event.key.as_deref() else {
+        // Something happened, and the kernel does not say where.
+        changes.lost = true;
+        return;
+    };
     if let Some(key) = state.number(handle) {
         let event = Event { key, mask, name: event.name, pid: event.pid };
         state.take(&watcher.queue, &watcher.filter, &event, changes);

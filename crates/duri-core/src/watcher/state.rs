@@ -5,41 +5,24 @@
 //!   at all, it was named as wholly unknown.
 //! - The order of one reading's events does not matter for what is named: fanotify merges events of one
 //!   name into the earliest, so whatever is dropped is named as unknown as well.
+//! - A folder that is seen at several places is named at each.
 
-use std::collections::{BTreeSet, HashMap};
-use std::os::fd::{AsRawFd as _, BorrowedFd};
+use std::collections::HashMap;
+use std::sync::Arc;
 
-use rustix::fs::inotify::{self, ReadFlags, WatchFlags};
+use rustix::fs::inotify::{self, ReadFlags};
 use rustix::io::Errno;
 
+use super::adding::Asked;
 use super::changes::Changes;
-use super::table::{Table, Watch};
+use super::refused::Refused;
+use super::table::{Place, Table};
 use super::{Filter, Queue};
-
-/// As in `duri_fanotify`. Not `EXCL_UNLINK`: an unlinked name may be open for writing while another
-/// name of the file is still in the tree.
-const MASK: WatchFlags = WatchFlags::MODIFY
-    .union(WatchFlags::ATTRIB)
-    .union(WatchFlags::CLOSE_WRITE)
-    .union(WatchFlags::CREATE)
-    .union(WatchFlags::DELETE)
-    .union(WatchFlags::MOVED_FROM)
-    .union(WatchFlags::MOVED_TO)
-    .union(WatchFlags::DELETE_SELF)
-    .union(WatchFlags::MOVE_SELF)
-    .union(WatchFlags::ONLYDIR);
 
 const APPEARED: ReadFlags = ReadFlags::CREATE.union(ReadFlags::MOVED_TO);
 const LEFT: ReadFlags = ReadFlags::DELETE.union(ReadFlags::MOVED_FROM);
 const GONE: ReadFlags = ReadFlags::DELETE_SELF.union(ReadFlags::MOVE_SELF);
 const CONTENT: ReadFlags = ReadFlags::MODIFY.union(ReadFlags::CLOSE_WRITE);
-
-/// Why a folder is watched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    Scanned,
-    Artifacts,
-}
 
 /// One event of a watched folder, from either source: fanotify's numbers are those of inotify.
 #[derive(Debug)]
@@ -53,81 +36,31 @@ pub(super) struct Event<'a> {
 
 #[derive(Debug, Default)]
 pub(super) struct State {
-    table: Table,
+    pub(super) table: Table,
     /// fanotify: a number for each folder whose events may come, watched now or before.
     numbers: HashMap<Box<[u8]>, u64>,
     next: u64,
     /// Where the root is, as the kernel says; asked when a folder seems to have two paths.
-    root: Option<Vec<u8>>,
-    refused: BTreeSet<Box<[u8]>>,
-    refusal: Option<Errno>,
+    pub(super) root: Option<Vec<u8>>,
+    pub(super) refused: Refused,
+    /// How often watches were dropped: one that was asked for before may be among them.
+    pub(super) dropped: u64,
+    /// The walk of everything that began last.
+    pub(super) walk: u32,
+    /// Events were lost during this walk or after it, the ends of watches perhaps among them.
+    lost: Option<u32>,
 }
 
 impl State {
-    pub(super) fn add(
-        &mut self,
-        queue: &Queue,
-        filter: &Filter,
-        folder: BorrowedFd<'_>,
-        path: &[u8],
-        role: Role,
-    ) -> Result<(), Errno> {
-        let key = match self.ask(queue, folder) {
-            Ok(key) => key,
-            Err(errno) => {
-                self.refused.insert(path.into());
-                self.refusal = Some(errno);
-                return Err(errno);
-            }
-        };
-        self.refused.remove(path);
-        let mut watch = self.table.get(key).cloned().unwrap_or_default();
-        if role == Role::Artifacts {
-            watch.artifacts = true;
-        } else {
-            if path.is_empty() {
-                self.root = place_of(folder);
-            }
-            if watch.path.as_deref().is_some_and(|known| self.is_at(folder, known, path)) {
-                return Ok(());
-            }
-            watch.path = Some(path.into());
-            watch.free = is_free(filter, path);
+    /// The number of a folder whose events were asked for.
+    pub(super) fn key_of(&mut self, asked: Asked) -> u64 {
+        match asked {
+            Asked::Number(number) => number,
+            Asked::Handle(handle) => *self.numbers.entry(handle).or_insert_with(|| {
+                self.next += 1;
+                self.next
+            }),
         }
-        self.table.set(key, watch);
-        Ok(())
-    }
-
-    /// Ask the kernel for a folder's events; give the number that they will carry.
-    fn ask(&mut self, queue: &Queue, folder: BorrowedFd<'_>) -> Result<u64, Errno> {
-        match queue {
-            Queue::Inotify(queue) => {
-                let place = proc_path(folder);
-                let wd = inotify::add_watch(queue, place.as_str(), MASK)?;
-                u64::try_from(wd).map_err(|_| Errno::INVAL)
-            }
-            Queue::Fanotify(group) => {
-                let key = duri_fanotify::key_of(folder)?;
-                group.mark(folder)?;
-                let next = &mut self.next;
-                Ok(*self.numbers.entry(key).or_insert_with(|| {
-                    *next += 1;
-                    *next
-                }))
-            }
-        }
-    }
-
-    /// Say whether a folder that is watched is still where it is known to be.
-    ///
-    /// A scan that was held up between opening a folder and this call may come with an old path, after
-    /// another scan has come with the new one.
-    fn is_at(&self, folder: BorrowedFd<'_>, known: &[u8], path: &[u8]) -> bool {
-        known == path
-            || self.root.as_ref().is_some_and(|root| {
-                place_of(folder)
-                    == Some([root.strip_suffix(b"/").unwrap_or(root), known].join(&b'/'))
-            })
     }
 
     /// The number of a folder that fanotify names by its handle.
@@ -135,40 +68,48 @@ impl State {
         self.numbers.get(handle).copied()
     }
 
-    /// The folder is deleted: its handle is not given again.
+    /// The folder is deleted. A file system may give its handle again, to a folder that is another:
+    /// that one gets a number of its own.
     pub(super) fn end_of(&mut self, handle: &[u8]) {
         self.numbers.remove(handle);
     }
 
-    pub(super) fn watches(&self) -> usize {
-        self.table.len()
+    /// Events were lost.
+    pub(super) fn lose(&mut self) {
+        self.lost = Some(self.walk);
     }
 
-    pub(super) fn refused(&self) -> usize {
-        self.refused.len()
+    /// A walk of everything begins.
+    pub(super) fn begin(&mut self) -> u32 {
+        self.walk += 1;
+        self.walk
     }
 
-    pub(super) fn refusal(&self) -> Option<Errno> {
-        self.refusal
+    /// A walk of everything came to its end: what it did not come to is not there, where no event
+    /// says so.
+    pub(super) fn complete(&mut self, queue: &Queue, walk: u32) {
+        self.refused.settle(walk);
+        let all = self.lost.is_some_and(|lost| walk > lost);
+        let swept = self.table.sweep(all, |place| place.walk >= walk);
+        self.end(queue, swept);
+        if all {
+            self.lost = None;
+            self.numbers.retain(|_, key| self.table.get(*key).is_some());
+        }
     }
 
     pub(super) fn forget(&mut self, queue: &Queue) {
         let keys = self.table.clear();
-        match queue {
-            Queue::Inotify(queue) => {
-                for key in keys {
-                    remove(queue, key);
-                }
-            }
-            Queue::Fanotify(group) => {
-                // Events that wait still carry handles; without a number they say nothing.
-                let _ = group.flush();
-                self.numbers.clear();
-            }
+        self.end(queue, keys);
+        if let Queue::Fanotify(group) = queue {
+            // Events that wait still carry handles; without a number they say nothing.
+            let _ = group.flush();
+            self.numbers.clear();
         }
+        self.dropped += 1;
         self.root = None;
-        self.refused.clear();
-        self.refusal = None;
+        self.refused = Refused::default();
+        self.lost = None;
     }
 
     /// Take one event into account.
@@ -179,15 +120,20 @@ impl State {
         event: &Event<'_>,
         changes: &mut Changes,
     ) {
-        let Some(watch) = self.table.get(event.key).cloned() else { return };
+        let Some(watch) = self.table.get(event.key) else { return };
         changes.artifacts |= watch.artifacts;
-        match (&watch.path, event.name) {
-            (path, None) => self.of_folder(queue, event, path.as_deref(), changes),
-            (Some(path), Some(name)) => {
-                let name = if path.is_empty() { name.to_vec() } else { [path, name].join(&b'/') };
-                self.of_name(queue, filter, event, &watch, &name, changes);
-            }
-            (None, Some(_)) => {}
+        let linked = watch.linked;
+        let places: Vec<Place> = watch.places().cloned().collect();
+        let Some(name) = event.name else {
+            return self.of_folder(queue, event, &places, changes);
+        };
+        for place in &places {
+            let path = match &*place.path {
+                b"" => name.to_vec(),
+                folder => [folder, name].join(&b'/'),
+            };
+            let free = !linked && (place.free || filter.rules.is_mutable(&path, false));
+            self.of_name(queue, filter, event, (&place.path, &path, free), changes);
         }
     }
 
@@ -196,46 +142,45 @@ impl State {
         &mut self,
         queue: &Queue,
         event: &Event<'_>,
-        path: Option<&[u8]>,
+        places: &[Place],
         changes: &mut Changes,
     ) {
         let ends = event.mask.intersects(GONE | ReadFlags::IGNORED | ReadFlags::UNMOUNT);
         if event.mask.contains(ReadFlags::UNMOUNT) {
             changes.lost = true;
-            self.refused.insert(path.unwrap_or_default().into());
-            self.refusal = Some(Errno::NODEV);
+            let path = places.first().map(|place| &*place.path).unwrap_or_default();
+            self.refused.note(path, Errno::NODEV, self.walk);
         }
-        match path {
-            Some(b"") => {
+        for Place { path, .. } in places {
+            if path.is_empty() {
                 changes.root_gone |= ends;
                 changes.folder(b"", false);
+                continue;
             }
-            Some(path) => {
-                changes.folder(parent_of(path), false);
-                if event.mask.contains(ReadFlags::MOVE_SELF) {
-                    self.drop_below(queue, path);
-                    // Its parent may be unwatched, and a scan may have found it where it is now.
-                    changes.folder(path, true);
-                }
-                changes.origins.note(path, event.pid);
+            changes.folder(parent_of(path), false);
+            if event.mask.contains(ReadFlags::MOVE_SELF) {
+                self.drop_below(queue, path);
+                // Its parent may be unwatched, and a scan may have found it where it is now.
+                changes.folder(path, true);
             }
-            None => {}
+            changes.origins.note(path, event.pid);
         }
-        if ends {
-            self.drop_one(queue, event.key);
+        if ends && self.table.remove(event.key) {
+            self.end(queue, vec![event.key]);
         }
     }
 
-    /// An event of a name in a watched folder.
+    /// An event of a name in a watched folder; `at`: the folder, the name's path, and whether its
+    /// content may change.
     fn of_name(
         &mut self,
         queue: &Queue,
         filter: &Filter,
         event: &Event<'_>,
-        watch: &Watch,
-        path: &[u8],
+        at: (&[u8], &[u8], bool),
         changes: &mut Changes,
     ) {
+        let (folder, path, free) = at;
         let is_folder = event.mask.contains(ReadFlags::ISDIR);
         let renames = event.mask.intersects(APPEARED | LEFT);
         if let Some(rest) = filter.exclude.as_deref().and_then(|exclude| exclude.strip_prefix(path))
@@ -247,7 +192,7 @@ impl State {
             changes.artifacts |= rest.starts_with(b"/") && renames;
         }
         if is_folder && event.mask.intersects(LEFT) {
-            self.refused.remove(path);
+            self.refused.remove_below(path);
             // inotify keeps the order of events, so what appears here later is named later.
             let dropped = self.drop_below(queue, path);
             if dropped && matches!(queue, Queue::Fanotify(_)) {
@@ -257,62 +202,46 @@ impl State {
         if filter.rules.ignores(path, is_folder) {
             return;
         }
-        if !is_folder
-            && CONTENT.contains(event.mask)
-            && (watch.free || filter.rules.is_mutable(path, false))
-        {
+        if free && !is_folder && CONTENT.contains(event.mask) {
             return;
         }
-        changes.folder(watch.path.as_deref().unwrap_or_default(), false);
+        changes.folder(folder, false);
         if is_folder && event.mask.intersects(APPEARED) {
             changes.folder(path, true);
         }
         changes.origins.note(path, event.pid);
     }
 
-    /// Drop the watches at a path and below it; say whether there were any.
+    /// Drop what is watched at a path and below it; say whether there was anything.
     fn drop_below(&mut self, queue: &Queue, path: &[u8]) -> bool {
-        let keys = self.table.at_and_below(path);
-        for key in &keys {
-            self.drop_one(queue, *key);
-        }
-        !keys.is_empty()
+        let places = self.table.at_and_below(path);
+        let is_gone = |path: &Arc<[u8]>, key| self.table.retain(key, |place| place.path != *path);
+        let was_there = !places.is_empty();
+        let gone = places.iter().filter(|(path, key)| is_gone(path, *key)).map(|(_, key)| *key);
+        let gone = gone.collect();
+        self.end(queue, gone);
+        was_there
     }
 
-    fn drop_one(&mut self, queue: &Queue, key: u64) {
+    /// End the watches of folders that are not in the table any more.
+    fn end(&mut self, queue: &Queue, keys: Vec<u64>) {
+        if keys.is_empty() {
+            return;
+        }
+        self.dropped += 1;
         // fanotify takes a mark away only from a folder that it is shown: it stays until the folder is
         // deleted or everything is forgotten, and its events have no watch.
-        if self.table.remove(key).is_some()
-            && let Queue::Inotify(queue) = queue
-        {
-            remove(queue, key);
+        if let Queue::Inotify(queue) = queue {
+            for key in keys {
+                if let Ok(wd) = i32::try_from(key) {
+                    // Already gone with its folder, as often as not.
+                    let _ = inotify::remove_watch(queue, wd);
+                }
+            }
         }
     }
-}
-
-fn remove(queue: &std::os::fd::OwnedFd, key: u64) {
-    if let Ok(wd) = i32::try_from(key) {
-        // Already gone with its folder, as often as not.
-        let _ = inotify::remove_watch(queue, wd);
-    }
-}
-
-fn proc_path(folder: BorrowedFd<'_>) -> String {
-    format!("/proc/self/fd/{}", folder.as_raw_fd())
-}
-
-/// Where a folder is now, as the kernel says; None where it cannot be said.
-fn place_of(folder: BorrowedFd<'_>) -> Option<Vec<u8>> {
-    let place = rustix::fs::readlink(proc_path(folder).as_str(), Vec::new()).ok()?;
-    Some(place.into_bytes())
 }
 
 fn parent_of(path: &[u8]) -> &[u8] {
     memchr::memrchr(b'/', path).map_or(b"", |end| &path[..end])
-}
-
-/// Say whether a folder or one above it may change freely, asked from the top as a scan does.
-fn is_free(filter: &Filter, path: &[u8]) -> bool {
-    let ends = memchr::memchr_iter(b'/', path).chain([path.len()]);
-    ends.filter(|end| *end > 0).any(|end| filter.rules.is_mutable(&path[..end], true))
 }

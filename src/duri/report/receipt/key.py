@@ -76,7 +76,7 @@ def open_or_make(folder: str, named: str | None, *, now: int) -> WatchKey:
         )
     # The newest: an older one that is active too is on its way out.
     key = WatchKey(signer=local.signer_for(active[-1]), keyring=keyring)
-    _publish(folder, keyring, now=now)
+    publish(folder, keyring, now=now)
     return key
 
 
@@ -106,7 +106,7 @@ def load_public(folder: str, *, now: int) -> Keyring:
     return source.load_file(os.path.join(folder, PUBLIC), now=now, prod=False).keyring
 
 
-def _publish(folder: str, keyring: Keyring, *, now: int) -> None:
+def publish(folder: str, keyring: Keyring, *, now: int) -> None:
     """Write the public half where it lacks a key; a MAC secret has none."""
     mine = [key for key in keyring.keys if key.public_key is not None]
     try:

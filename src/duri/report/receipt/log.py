@@ -24,7 +24,7 @@ from duri.limits import MAX_RECEIPT_FILE_BYTES, MAX_WAITING_RECEIPTS
 from duri.report.escape import counted, shown
 from duri.report.receipt import repair
 from duri.report.receipt.appender import Appender
-from duri.report.receipt.key import WatchKey
+from duri.report.receipt.key import WatchKey, publish
 from duri.report.receipt.receipt import FIRST, Entry, Kind, Receipt, digest, sign, write
 
 _ID_BYTES = 8
@@ -152,7 +152,7 @@ class Log:
         here = os.stat(self._path)
         mine = os.fstat(self._at)
         if (here.st_dev, here.st_ino) != (mine.st_dev, mine.st_ino):
-            self._move()
+            self._move(now)
             self._report("the receipts' folder was replaced", now)
         if not self._is_found:
             self._find(now)
@@ -173,7 +173,7 @@ class Log:
         if end.notes:
             self._tell("; ".join(end.notes), now)
 
-    def _move(self) -> None:
+    def _move(self, now: int) -> None:
         """Take the folder that stands at the path now."""
         try:
             at = _locked(self._path)
@@ -183,6 +183,9 @@ class Log:
         os.close(self._at)
         self._at = at
         self._file = Appender(at, limit_bytes=self._limit)
+        # Whoever checks what is written here from now on finds the key here.
+        with contextlib.suppress(DuriError):
+            publish(self._path, self._key.keyring, now=now)
 
     def _report(self, change: str, now: int) -> None:
         self._intrusions.append(change)
