@@ -184,7 +184,6 @@ def _plan(
     moment = clock if settings.source_date_epoch is None else settings.source_date_epoch
     file = None if isinstance(keyring, Keyring) else anchor.file_named(keyring, settings=settings)
     if file is not None and passes_through(file, root):
-        # Also one that the policy ignores: no verification uses it there.
         raise _keyring_inside(file)
     return _Plan(
         root=root,
@@ -248,7 +247,8 @@ def _check_tree(plan: _Plan, tree: scan.Sealed) -> None:
 
 def _keyring_inside(file: str) -> SealRefusedError:
     return SealRefusedError(
-        "the keyring lies inside the tree, or is reached through it, where no verification uses it",
+        "the keyring lies inside the tree, or is reached by it, where no verification uses it; "
+        "unless ignored, the release would carry the key that signs it",
         where=file,
         todo="Move it out of the root, and name it there with --keyring",
     )

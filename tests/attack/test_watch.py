@@ -26,20 +26,6 @@ SCANS = ("--interval", "5", "--stat-passes", "9")
 
 
 @pytest.fixture
-def shop(tree: Tree, run_duri: RunDuri) -> Shop:
-    """Return a release that is sealed, with its keyring beside it."""
-    return sealed(tree, run_duri)
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """Return where a watcher works."""
-    path = tmp_path / "home"
-    path.mkdir()
-    return path
-
-
-@pytest.fixture
 def pod(tmp_path: Path) -> Iterator[Pod]:
     """Return a starter of containers, all of which end with the test."""
     made = Pod(tmp_path)

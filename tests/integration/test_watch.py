@@ -4,35 +4,13 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.conftest import Component, RunDuri, Tree
+from tests.conftest import Component, RunDuri
 from tests.integration.shop import Shop
-from tests.integration.watching import Watcher, sealed, watching
-
-
-@pytest.fixture
-def shop(tree: Tree, run_duri: RunDuri) -> Shop:
-    """Return a release that is sealed, with its keyring beside it."""
-    return sealed(tree, run_duri)
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """Return where a watcher works."""
-    path = tmp_path / "home"
-    path.mkdir()
-    return path
-
-
-@pytest.fixture
-def watcher(shop: Shop, home: Path) -> Iterator[Watcher]:
-    """Return a watcher over the shop that has found it verified."""
-    with watching(shop.root, "--keyring", shop.keyring, home=home) as started:
-        started.until_status("verified")
-        yield started
+from tests.integration.watching import Watcher, watching
 
 
 def edit(root: Path) -> Callable[[], object]:

@@ -33,25 +33,9 @@ NUMBERS = itertools.count()
 
 
 @pytest.fixture
-def shop(tree: Tree, run_duri: RunDuri) -> Shop:
-    """Return a release that is sealed, with its keyring beside it."""
-    return sealed(tree, run_duri)
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """Return where a watcher works."""
-    path = tmp_path / "home"
-    path.mkdir()
-    return path
-
-
-@pytest.fixture
-def watcher(shop: Shop, home: Path) -> Iterator[Watcher]:
-    """Return a watcher over the shop that has found it verified."""
-    with watching(shop.root, "--keyring", shop.keyring, *SCANS, home=home) as started:
-        started.until_status("verified")
-        yield started
+def watch_options() -> Sequence[str]:
+    """Have scans soon."""
+    return SCANS
 
 
 def kinds(watcher: Watcher) -> set[str]:

@@ -27,26 +27,9 @@ SCANS = ("--interval", "5", "--stat-passes", "9")
 
 
 @pytest.fixture
-def shop(tree: Tree, run_duri: RunDuri) -> Shop:
-    """Return a release that is sealed, with its keyring beside it."""
-    return sealed(tree, run_duri)
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """Return where a watcher works."""
-    path = tmp_path / "home"
-    path.mkdir()
-    return path
-
-
-@pytest.fixture
-def watcher(shop: Shop, home: Path) -> Iterator[Watcher]:
-    """Return a watcher that writes everything that it may write."""
-    options = ("--keyring", shop.keyring, "--state", home / "state.json", *SCANS)
-    with watching(shop.root, *options, "--textfile", home / "t.prom", home=home) as started:
-        started.until_status("verified")
-        yield started
+def watch_options(home: Path) -> Sequence[str | Path]:
+    """Have everything written that may be written."""
+    return ("--state", home / "state.json", "--textfile", home / "t.prom", *SCANS)
 
 
 def resident(watcher: Watcher) -> int:

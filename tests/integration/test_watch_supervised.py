@@ -10,12 +10,6 @@ from tests.integration.shop import Shop
 from tests.integration.watching import sealed, watching
 
 
-@pytest.fixture
-def shop(tree: Tree, run_duri: RunDuri) -> Shop:
-    """Return a sealed release."""
-    return sealed(tree, run_duri)
-
-
 def test_systemd_hears_of_start_reload_life_and_end(shop: Shop, tmp_path: Path) -> None:
     address = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:

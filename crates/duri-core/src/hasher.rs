@@ -109,11 +109,12 @@ impl<'a> Hasher<'a> {
         }
     }
 
-    /// Read a whole file whose `before` was taken on the same descriptor.
+    /// Read a whole file whose `before` was taken on the same descriptor; it then is what the file was
+    /// before the reading that counts.
     pub(crate) fn read(
         &mut self,
         fd: &OwnedFd,
-        mut before: Stat,
+        before: &mut Stat,
         token: u64,
     ) -> Result<Content, Errno> {
         for attempt in 0..ATTEMPTS {
@@ -128,15 +129,22 @@ impl<'a> Hasher<'a> {
             };
             let after = fstat(fd)?;
             match content {
-                Some(Content::Later) if !same(&before, &after) => self.forget(),
-                Some(_) if !same(&before, &after) => {}
+                Some(Content::Later) if !same(before, &after) => self.forget(),
+                Some(_) if !same(before, &after) => {}
                 Some(content) => return Ok(content),
                 None if self.stop.load(Ordering::Relaxed) => return Ok(Content::Stopped),
                 None => {}
             }
-            before = after;
+            *before = after;
         }
         Ok(Content::Changing)
+    }
+
+    /// Give the file that was read last into the arena another token.
+    pub(crate) fn relabel(&mut self, token: u64) {
+        if let Some(last) = self.waiting.last_mut() {
+            last.token = token;
+        }
     }
 
     /// Drop the file that was read last into the arena.
@@ -267,7 +275,8 @@ impl<'a> Hasher<'a> {
     }
 }
 
-fn same(before: &Stat, after: &Stat) -> bool {
+/// Say whether a file is as it was, as far as its facts tell.
+pub(crate) fn same(before: &Stat, after: &Stat) -> bool {
     let facts = |stat: &Stat| {
         let changed = (stat.st_ctime, stat.st_ctime_nsec);
         (stat.st_size, changed, (stat.st_mtime, stat.st_mtime_nsec), stat.st_ino, stat.st_dev)

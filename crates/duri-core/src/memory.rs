@@ -202,7 +202,9 @@ impl Files {
         let length = u32::try_from(self.slots.len()).expect("as many as the table has entries");
         let lacking = bases.zip(words).filter(|(_, word)| *word != u64::MAX);
         lacking
-            .flat_map(|(base, word)| (0..64).filter(move |bit| word >> bit & 1 == 0).map(move |bit| base + bit))
+            .flat_map(|(base, word)| {
+                (0..64).filter(move |bit| word >> bit & 1 == 0).map(move |bit| base + bit)
+            })
             .take_while(move |at| *at < length)
     }
 

@@ -140,9 +140,10 @@ impl<'a> Scan<'a> {
             Some(_) => self.request.threads.min(pool::processors()),
             None => self.request.threads,
         };
-        let workers = pool::run(threads, first, self.stop, worker, &mut go_on).map_err(|error| {
-            ScanError::Threads(Errno::from_io_error(&error).unwrap_or(Errno::AGAIN))
-        })?;
+        let workers =
+            pool::run(threads, first, self.stop, worker, &mut go_on).map_err(|error| {
+                ScanError::Threads(Errno::from_io_error(&error).unwrap_or(Errno::AGAIN))
+            })?;
         if interrupted {
             return Err(ScanError::Interrupted);
         }

@@ -34,9 +34,9 @@ use rustix::io::Errno;
 use crate::notice::Notice;
 use crate::rules::Rules;
 
+use adding::Role;
 pub use changes::Changes;
 pub use origin::Origin;
-use adding::Role;
 use state::State;
 
 /// Where events come from.

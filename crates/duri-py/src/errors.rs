@@ -38,7 +38,7 @@ pub(crate) fn of_scan(error: &ScanError, signal: Option<PyErr>) -> PyErr {
 }
 
 /// A panic, which is a fault of this program: an ordinary exception, so that whoever reports failures
-/// reports this one too. PyO3's own is none that `except Exception` sees.
+/// reports this one too. `PyO3`'s own is none that `except Exception` sees.
 pub(crate) fn of_panic(panic: &(dyn Any + Send)) -> PyErr {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());

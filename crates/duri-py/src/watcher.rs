@@ -72,8 +72,7 @@ impl Watcher {
 
     #[getter]
     fn refusal(&self, py: Python<'_>) -> Option<i32> {
-        let refusal = py.detach(|| self.0.refusal());
-        refusal.and_then(|errno| std::io::Error::from(errno).raw_os_error())
+        number_of(py.detach(|| self.0.refusal()))
     }
 
     /// Drop all watches.
@@ -111,8 +110,12 @@ impl Changes {
             root_gone: changes.root_gone,
             lost: changes.lost,
             events: changes.events,
-            failed: changes.failed.map(Errno::raw_os_error),
+            failed: number_of(changes.failed),
             origins: origins.unbind(),
         })
     }
+}
+
+fn number_of(errno: Option<impl Into<std::io::Error>>) -> Option<i32> {
+    errno.and_then(|errno| errno.into().raw_os_error())
 }

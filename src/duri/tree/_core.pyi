@@ -238,6 +238,10 @@ class Changes:
     @property
     def events(self) -> int: ...
     @property
+    def failed(self) -> int | None:
+        """The errno that ended the reading; what was read before is told all the same."""
+
+    @property
     def origins(self) -> list[tuple[bytes, int, int | None, str | None]]:
         """Return (path, pid, uid, command) where the kernel tells who it was."""
 

@@ -5,7 +5,8 @@ person and never an error: scans see what events do not. fanotify is taken where
 it, since it tells who made a change; inotify otherwise. Reading never waits.
 
 Leaves to others: watching each folder (a scan does, given the watcher) and looking at what changed.
-No event tells of a change through a memory mapping, or through another name outside the root.
+No event tells of a change through a memory mapping, through another name outside the root or in an
+ignored folder, or of what is mounted over a folder.
 """
 
 import errno
@@ -46,6 +47,8 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
         root_gone: the root itself was deleted, moved or unmounted.
         lost: events were lost, so everything is unknown.
         events: how many were read.
+        failed: the errno that ended the reading, for whom to listen on would be in vain; `lost` is
+            set too.
         origins: who changed what, where the kernel tells.
     """
 
@@ -54,6 +57,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     root_gone: bool = False
     lost: bool = False
     events: int = 0
+    failed: int | None = None
     origins: tuple[Origin, ...] = ()
 
 
@@ -101,8 +105,7 @@ def open_watcher(
 def read(watcher: Watcher) -> Changes:
     """Take what waits, up to a bound; call again while the descriptor is readable.
 
-    Raises:
-        OSError: the kernel's queue cannot be read.
+    What cannot be read is lost, and said to be.
     """
     found = watcher.read()
     return Changes(
@@ -111,6 +114,7 @@ def read(watcher: Watcher) -> Changes:
         root_gone=found.root_gone,
         lost=found.lost,
         events=found.events,
+        failed=found.failed,
         origins=tuple(
             Origin(path=path, pid=pid, uid=uid, command=command)
             for path, pid, uid, command in found.origins

@@ -212,7 +212,8 @@ def _examine(
         based = basis.weigh(case, opened.fd, last, now=now)
     weighed, baseline = based.weighed, based.baseline
     known = standing if baseline is not None and _has(standing, baseline) else None
-    depth = wanted.depth if known is not None else Depth.FULL
+    # Without evidence to believe nothing is read, however much was wanted.
+    depth = wanted.depth if known is not None or baseline is None else Depth.FULL
     heard = _events(subject, opened, weighed, standing)
     if depth is Depth.PARTIAL and (standing is None or heard is not standing.events):
         depth = Depth.STAT  # each folder is to be heard of

@@ -4,6 +4,7 @@
 //! mode, capability and (where asked) owner, did not change while it was read, and has the sealed
 //! digest. Small files are read at once and hashed together later, see `hasher`.
 
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,7 +17,7 @@ use crate::expected::{Expected, What};
 use crate::finding::{Finding, Kind, hex};
 use crate::folder::Folder;
 use crate::hard_links::Name;
-use crate::hasher::{Content, is_heavy};
+use crate::hasher::{Content, is_heavy, same};
 use crate::open::{Refusal, Type, stat_entry};
 use crate::pool::Queue;
 use crate::scan::{capability_of, mode_of};
@@ -38,7 +39,12 @@ impl Worker<'_> {
             match self.opened(folder, *job) {
                 Some((_, stat)) if !alone && is_heavy(&stat) => heavy.push(*job),
                 Some((fd, stat)) => self.file(folder, *job, &fd, stat),
-                None => {}
+                None => {
+                    // What is in its place may be the very file once more, seen another way.
+                    if let Some(memory) = &self.shared.memory {
+                        memory.files.forget(job.sealed);
+                    }
+                }
             }
         }
         self.shared.scan.request.progress.add_files((jobs.len() - heavy.len()) as u64);
@@ -88,22 +94,16 @@ impl Worker<'_> {
 
     fn file(&mut self, folder: &Folder, Job { entry, sealed }: Job, fd: &OwnedFd, stat: Stat) {
         let path = || folder.path(entry);
-        let before = self.findings.len();
-        self.judge_file(fd, &stat, sealed, &path);
-        let clean = self.findings.len() == before;
         let name = Name::of(&stat, Some(sealed.into()));
-        if let Some(memory) = &self.shared.memory {
-            if name.is_some() && memory.files.matches(sealed, &stat) {
-                self.part.unchanged.push(sealed);
-            }
-            if clean {
-                memory.files.propose(sealed, &stat, memory.settled_before);
-            } else {
-                memory.files.forget(sealed);
-            }
+        if let Some(memory) = &self.shared.memory
+            && name.is_some()
+            && memory.files.matches(sealed, &stat)
+        {
+            self.part.unchanged.push(sealed);
         }
         self.names.extend(name);
-        if let Err(errno) = self.content(fd, stat, sealed, clean) {
+        let judged = self.judge_file(fd, &stat, sealed);
+        if let Err(errno) = self.content(fd, stat, sealed, judged) {
             self.findings.push(Finding::of_errno(errno, path()));
         }
     }
@@ -127,9 +127,11 @@ impl Worker<'_> {
         }
     }
 
-    /// Compare what is not content: mode, capability, owner.
-    fn judge_file(&mut self, fd: &OwnedFd, stat: &Stat, sealed: u32, path: &dyn Fn() -> Vec<u8>) {
+    /// Compare what is not content: mode, capability, owner; give what was found.
+    fn judge_file(&mut self, fd: &OwnedFd, stat: &Stat, sealed: u32) -> Range<usize> {
+        let before = self.findings.len();
         let expected = &self.shared.expected;
+        let path = || expected.path(sealed).to_vec();
         let note = expected.note(sealed);
         let (mode, wanted) = (mode_of(stat), note.mode.unwrap_or(0o644));
         if mode != wanted {
@@ -147,11 +149,27 @@ impl Worker<'_> {
             }
             Err(errno) => self.findings.push(Finding::of_errno(errno, path())),
         }
-        self.judge_owner(note, stat, path);
+        self.judge_owner(note, stat, &path);
+        let found = before..self.findings.len();
+        if let Some(memory) = &self.shared.memory {
+            if found.is_empty() {
+                memory.files.propose(sealed, stat, memory.settled_before);
+            } else {
+                memory.files.forget(sealed);
+            }
+        }
+        found
     }
 
     /// Compare the content: now, or when the small files that wait are hashed together.
-    fn content(&mut self, fd: &OwnedFd, stat: Stat, sealed: u32, clean: bool) -> Result<(), Errno> {
+    fn content(
+        &mut self,
+        fd: &OwnedFd,
+        mut stat: Stat,
+        sealed: u32,
+        judged: Range<usize>,
+    ) -> Result<(), Errno> {
+        let mut clean = judged.is_empty();
         let shared = self.shared;
         let expected = &shared.expected;
         let size = u64::try_from(stat.st_size).unwrap_or(0);
@@ -174,8 +192,18 @@ impl Worker<'_> {
             if !self.hasher.has_room(size) {
                 self.finish_files();
             }
-            let token = u64::from(sealed) | if clean { CLEAN } else { 0 };
-            self.hasher.read(fd, stat, token)?
+            let token = |clean| u64::from(sealed) | if clean { CLEAN } else { 0 };
+            let before = stat;
+            let content = self.hasher.read(fd, &mut stat, token(clean))?;
+            if !same(&before, &stat) {
+                // It was read again, and may have changed in more than its content.
+                self.findings.drain(judged);
+                clean = self.judge_file(fd, &stat, sealed).is_empty();
+                if content == Content::Later {
+                    self.hasher.relabel(token(clean));
+                }
+            }
+            content
         };
         match content {
             Content::Digest(digest) => {

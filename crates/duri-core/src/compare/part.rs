@@ -234,12 +234,7 @@ impl<'a> Worker<'a> {
         Some(Task::Folder { parent, entry, visit: Visit { sealed, known, step, listed: false } })
     }
 
-    fn on_the_way_mutable(
-        &mut self,
-        parent: Arc<Folder>,
-        entry: u32,
-        child: u32,
-    ) -> Option<Task> {
+    fn on_the_way_mutable(&mut self, parent: Arc<Folder>, entry: u32, child: u32) -> Option<Task> {
         let depth = self.partial().plan.depth(child);
         // Whatever is found at a mutable folder says that it could not be entered.
         let was_open = self.partial().before.only(&parent.path(entry), &[]);

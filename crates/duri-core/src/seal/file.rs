@@ -50,7 +50,7 @@ impl Worker<'_> {
         }));
     }
 
-    fn file(&mut self, fd: &OwnedFd, stat: Stat, path: &[u8]) -> Result<(), Errno> {
+    fn file(&mut self, fd: &OwnedFd, mut stat: Stat, path: &[u8]) -> Result<(), Errno> {
         if Type::of(&stat) != Type::File {
             self.findings.push(Finding::new(Kind::Changing, path.to_vec()));
             return Ok(());
@@ -70,7 +70,7 @@ impl Worker<'_> {
             if !self.hasher.has_room(size) {
                 self.finish_files();
             }
-            self.hasher.read(fd, stat, index as u64)?
+            self.hasher.read(fd, &mut stat, index as u64)?
         };
         match content {
             Content::Digest(digest) => self.records.set_digest(index, digest.as_bytes()),

@@ -73,7 +73,9 @@ mod tests {
 
     fn refused(paths: &[&str]) -> Refused {
         let mut refused = Refused::default();
-        paths.iter().for_each(|path| refused.note(path.as_bytes(), Errno::NOSPC, 1));
+        for path in paths {
+            refused.note(path.as_bytes(), Errno::NOSPC, 1);
+        }
         refused
     }
 

@@ -8,7 +8,6 @@
 //! - A folder that is seen at several places is named at each.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use rustix::fs::inotify::{self, ReadFlags};
 use rustix::io::Errno;
@@ -215,12 +214,14 @@ impl State {
     /// Drop what is watched at a path and below it; say whether there was anything.
     fn drop_below(&mut self, queue: &Queue, path: &[u8]) -> bool {
         let places = self.table.at_and_below(path);
-        let is_gone = |path: &Arc<[u8]>, key| self.table.retain(key, |place| place.path != *path);
-        let was_there = !places.is_empty();
-        let gone = places.iter().filter(|(path, key)| is_gone(path, *key)).map(|(_, key)| *key);
-        let gone = gone.collect();
+        let mut gone = Vec::new();
+        for (path, key) in &places {
+            if self.table.retain(*key, |place| place.path != *path) {
+                gone.push(*key);
+            }
+        }
         self.end(queue, gone);
-        was_there
+        !places.is_empty()
     }
 
     /// End the watches of folders that are not in the table any more.
