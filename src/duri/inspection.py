@@ -279,17 +279,14 @@ def _miscounted(metadata: Metadata, found: scan.Comparison) -> tuple[Finding, ..
 
 
 def _summary(metadata: Metadata, settings: Settings, found: scan.Comparison) -> Summary:
-    missing = {one.path for one in found.findings if one.kind is Kind.MISSING}
-    new = {one.path for one in found.findings if one.kind is Kind.NEW}
-    modified = {one.path for one in found.findings if one.kind not in scan.UNSEEN} - missing - new
     limit = threshold.tighter(metadata.policy.spike_threshold, settings.spike_threshold)
-    changed = len(missing) + len(new) + len(modified)
+    changed = found.missing_files + found.new_files + found.modified_files
     return Summary(
         total_files=found.total_files,
         verified_files=found.verified_files,
-        modified_files=len(modified),
-        missing_files=len(missing),
-        new_files=len(new),
+        modified_files=found.modified_files,
+        missing_files=found.missing_files,
+        new_files=found.new_files,
         scan_duration_ms=found.duration_ms,
         bytes_hashed=found.bytes_hashed,
         spike_detected=threshold.is_spike(changed, sealed=found.total_files, limit=limit),

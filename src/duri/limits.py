@@ -13,6 +13,10 @@ MAX_SIGNATURES = 16
 MAX_PAE_BYTES = 4096
 """What key services accept as the message of a MAC (AWS KMS GenerateMac)."""
 
+MAX_WATCHED_FINDINGS = 10_000
+"""Findings that a watcher names: more than a person reads, and few enough to keep in memory while a
+storm goes on. Counts are of all, and `duri verify` names all."""
+
 MAX_CHECKSUMS_BYTES = 1 << 30
 """`checksums.json`: ten million files at about a hundred bytes a line."""
 

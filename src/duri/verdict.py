@@ -98,6 +98,7 @@ class Kind(enum.StrEnum):
     KEY_OVERDUE = "key_overdue"
     CONFIGURATION_IGNORED = "configuration_ignored"
     KEYRING_WEAK = "keyring_weak"
+    UNNAMED = "unnamed"
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

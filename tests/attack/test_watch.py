@@ -15,11 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.conftest import Component, RunDuri, Tree
+from tests.conftest import Component, RunDuri
 from tests.integration.containers import Pod
 from tests.integration.shop import Shop
 from tests.integration.test_watch_bad_input import SET_CLOCK, set_clock
-from tests.integration.watching import sealed, watching
+from tests.integration.watching import watching
 
 IN_POD = {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
 SCANS = ("--interval", "5", "--stat-passes", "9")

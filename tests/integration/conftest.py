@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import RunDuri, Tree
+from tests.integration.holding import Looks
 from tests.integration.shop import Shop
 from tests.integration.watching import Watcher, sealed, watching
 
@@ -41,3 +42,9 @@ def watcher(
     with watching(shop.root, "--keyring", shop.keyring, *watch_options, home=home) as started:
         started.until_status("verified")
         yield started
+
+
+@pytest.fixture
+def looks(tmp_path: Path) -> Looks:
+    """Return what is asked of a watcher's looks."""
+    return Looks(tmp_path / "looks")

@@ -18,13 +18,13 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from tests.conftest import DURI, Component, RunDuri, Tree, clean_environment
+from tests.conftest import DURI, Component, RunDuri, clean_environment
 from tests.integration.shop import Shop
-from tests.integration.watching import Watcher, sealed, watching
+from tests.integration.watching import Watcher, watching
 
 SCANS = ("--interval", "5", "--stat-passes", "9")
 """A scan each half second."""

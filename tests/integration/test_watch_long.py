@@ -9,13 +9,12 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from tests.conftest import RunDuri, Tree
 from tests.integration.shop import Shop
-from tests.integration.watching import Watcher, sealed, watching
+from tests.integration.watching import Watcher
 
 import duri
 

@@ -1,19 +1,23 @@
 """A release replaced by its successor, in the ways that people use, while it is watched."""
 
 import ctypes
+import json
 import os
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from tests.conftest import Component, RunDuri, Tree
 from tests.integration.shop import Shop
 from tests.integration.watching import FILES, Watcher, sealed, watching
+
+from duri.watch import settling
 
 MANY = 400
 """Files of each package: installing them takes longer than an alarm may wait otherwise."""
@@ -191,6 +195,56 @@ def test_successor_that_never_arrives_is_an_alarm(releases: Releases, watcher: W
     watcher.until(lambda: watcher.status()["updating"], about="a successor on its way")
     assert watcher.get("/readyz")[0] == 200
     watcher.until_status("corrupted")
+
+
+def test_receipt_says_that_alarms_wait(releases: Releases, watcher: Watcher) -> None:
+    def receipts() -> list[dict[str, Any]]:
+        lines = (releases.home / "receipts/receipts.jsonl").read_text().splitlines()
+        return [json.loads(line) for line in lines]
+
+    def put(folder: Path) -> None:
+        for path in folder.iterdir():
+            shutil.copy(path, releases.root.parent / "arriving")
+            (releases.root.parent / "arriving").rename(releases.root / ".duri" / path.name)
+
+    put(releases.two.root / ".duri")
+    watcher.until(lambda: watcher.status()["updating"], about="a successor on its way")
+    watcher.until(lambda: [one for one in receipts() if "note" in one], about="a receipt")
+    (waits,) = (one for one in receipts() if "note" in one)
+    assert (waits["kind"], waits["status"]) == ("change", "verified")
+    (update,) = watcher.events("watch.update")
+    assert waits["note"] == f"alarms wait: {update['deployment_id']} is arriving"
+    put(releases.one.root / ".duri")
+    watcher.until(lambda: not watcher.status()["updating"], about="the first one again")
+    assert watcher.statuses() == ["verified"]
+    releases.one.duri("receipts", "verify", releases.home / "receipts", check=0)
+
+
+SETTLE = 2
+
+
+@pytest.mark.parametrize(
+    ("pause", "statuses"),
+    [(SETTLE / 2, ["verified"]), (SETTLE * 2, ["verified", "corrupted", "verified"])],
+    ids=["shorter", "longer"],
+)
+def test_artifacts_may_come_last_within_the_quiet_that_was_asked_for(
+    releases: Releases, pause: float, statuses: list[str]
+) -> None:
+    options = ("--keyring", releases.one.keyring, "--settle", str(SETTLE), "--interval", "3600")
+    with watching(releases.root, *options, home=releases.home) as watcher:
+        watcher.until_status("verified")
+        new = f"{releases.two.root}/"
+        subprocess.run(
+            ["rsync", "-a", "--delete", "--exclude=/.duri", new, f"{releases.root}/"], check=True
+        )
+        time.sleep(pause)
+        shutil.copytree(releases.two.root / ".duri", releases.root / ".duri", dirs_exist_ok=True)
+        began = time.monotonic()
+        until_version(watcher, "2.0.0")
+        # Long before it would be judged however much still happened.
+        assert SETTLE - 1 < time.monotonic() - began < settling.SETTLE_BURSTS * SETTLE / 2
+        assert watcher.statuses() == statuses
 
 
 def test_artifacts_that_nobody_signed_gain_no_time(

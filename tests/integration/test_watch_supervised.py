@@ -4,10 +4,8 @@ import signal
 import socket
 from pathlib import Path
 
-import pytest
-from tests.conftest import RunDuri, Tree
 from tests.integration.shop import Shop
-from tests.integration.watching import sealed, watching
+from tests.integration.watching import watching
 
 
 def test_systemd_hears_of_start_reload_life_and_end(shop: Shop, tmp_path: Path) -> None:
@@ -44,7 +42,7 @@ def test_state_is_kept_where_systemd_says(shop: Shop, tmp_path: Path) -> None:
     state = tmp_path / "state"
     state.mkdir()
     env = {"STATE_DIRECTORY": str(state)}
-    options = ["--keyring", shop.keyring]
+    options = ("--keyring", shop.keyring)
     with watching(shop.root, *options, home=tmp_path, env=env, receipts=False) as watcher:
         watcher.until_status("verified")
         folder = Path(watcher.until(lambda: watcher.status()["receipts"]["folder"], about="one"))
@@ -55,7 +53,7 @@ def test_state_is_kept_where_systemd_says(shop: Shop, tmp_path: Path) -> None:
 
 def test_receipts_lie_where_they_are_asked_to(shop: Shop, tmp_path: Path) -> None:
     env = {"STATE_DIRECTORY": str(tmp_path / "state"), "DURI_RECEIPTS": str(tmp_path / "chosen")}
-    options = ["--keyring", shop.keyring]
+    options = ("--keyring", shop.keyring)
     with watching(shop.root, *options, home=tmp_path, env=env, receipts=False) as watcher:
         watcher.until_status("verified")
         folder = watcher.until(lambda: watcher.status()["receipts"]["folder"], about="receipts")

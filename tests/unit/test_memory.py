@@ -1,12 +1,15 @@
 """What a memory is good for, and when it is good for nothing."""
 
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+from tests.conftest import require
 from tests.property.shuffles import Place
 from tests.property.test_memory import SETTLED, Watched, assert_same
 
@@ -276,3 +279,146 @@ def test_a_name_that_comes_or_goes_asks_for_the_whole_and_others_keep_what_was_f
     assert pair.part({(b"", False)}).whole_needed
     assert_same(pair.stat(), pair.everything(), "linked")
     os.close(pair.root_fd)
+
+
+@pytest.mark.parametrize("harm", [False, True])
+@pytest.mark.parametrize("closed", ["folder", "data/m"])
+def test_a_folder_that_nobody_could_enter_is_looked_at_with_all_below_it(
+    tree: Watched,
+    as_nobody: Callable[[], AbstractContextManager[None]],
+    closed: str,
+    harm: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    (path(tree, "data/m") / "below").mkdir(parents=True)
+    other = Watched(tree.place)
+    path(tree, closed).chmod(0)
+    with as_nobody():
+        found = other.full()
+    assert [(one.kind, one.path) for one in found.findings] == [
+        (Kind.UNREADABLE, os.fsencode(closed))
+    ]
+    path(tree, closed).chmod(0o755)
+    if harm and closed == "folder":
+        path(tree, "folder/below/three").write_bytes(b"y" * 1000)
+    elif harm:
+        path(tree, "data/m/below/run").touch(0o755)
+    # Only something below it is named, and nobody knows what else is there.
+    assert other.part({(os.fsencode(closed) + b"/below", False)}).whole_needed
+    assert other.stat().findings if harm else not other.stat().findings
+    path(tree, closed).chmod(0)
+    with as_nobody():
+        other.full()
+    path(tree, closed).chmod(0o755)
+    found = other.part({(os.fsencode(closed), False)})
+    assert_same(found, other.everything(), "itself")
+    assert bool(found.findings) == harm
+    os.close(other.root_fd)
+
+
+def test_a_leaf_that_became_a_folder_is_known_as_one_before_what_is_in_it_tells(
+    tree: Watched,
+) -> None:
+    tree.full()
+    path(tree, "one").unlink()
+    path(tree, "one/in/it").mkdir(parents=True)
+    for part in (b"one", b"one/in"):
+        for deep in (False, True):
+            assert tree.part({(part, deep)}).whole_needed
+            assert_same(tree.stat(), tree.everything(), part)
+            path(tree, "one/in/it").rmdir()
+            shutil.rmtree(path(tree, "one"))
+            path(tree, "one").write_bytes(b"x" * 1000)
+            path(tree, "one").chmod(0o644)
+            assert_same(tree.part({(b"", False)}), tree.everything(), "put back")
+            path(tree, "one").unlink()
+            path(tree, "one/in/it").mkdir(parents=True)
+    tree.stat()
+    for part in (b"one", b"one/in"):
+        for deep in (False, True):
+            assert_same(tree.part({(part, deep)}), tree.everything(), part)
+
+
+def test_a_new_folder_that_was_empty_is_not_any_more(tree: Watched) -> None:
+    path(tree, "new").mkdir()
+    assert [one.path for one in tree.full().findings] == [b"new"]
+    path(tree, "new/in").mkdir()
+    assert tree.part({(b"new/in", True)}).whole_needed
+    assert_same(tree.stat(), tree.everything(), "whole")
+    path(tree, "new/in/it").write_bytes(b"")
+    assert_same(tree.part({(b"new/in", False)}), tree.everything(), "known")
+
+
+def test_a_file_that_could_not_be_opened_is_not_known_by_its_identity(
+    tree: Watched, as_nobody: Callable[[], AbstractContextManager[None]]
+) -> None:
+    require("root, who reads every file", present=os.geteuid() == 0)
+    path(tree, "one").chmod(0)
+    closed = Watched(tree.place)
+    time.sleep(SETTLED)
+    assert not closed.full().findings
+    # Not tried, since it is the one that was verified.
+    with as_nobody():
+        assert closed.stat().verified_files == 3
+        for look in (closed.full, closed.stat, lambda: closed.part({(b"", False)})):
+            found = look()
+            assert [one.kind for one in found.findings] == [Kind.UNREADABLE]
+            assert found.verified_files == 2
+    assert closed.stat().verified_files == 3
+    os.close(closed.root_fd)
+
+
+@pytest.mark.parametrize("size", [50_000, 2 * RATE])
+@pytest.mark.parametrize("mode", [0o644, 0o755])
+def test_a_file_that_is_read_again_is_judged_again(
+    tree: Watched,
+    size: int,
+    mode: int,
+) -> None:
+    path(tree, "one").write_bytes(bytes(size))
+    slow = Watched(tree.place)
+    progress = scan.Progress()
+    found: list[scan.Comparison] = []
+    look = scan.Look(memory=slow.memory, bytes_per_second=size)
+    thread = threading.Thread(target=lambda: found.append(compared(slow, look, progress)))
+    thread.start()
+    time.sleep(0.3)
+    path(tree, "one").chmod(0o600)
+    path(tree, "one").chmod(mode)
+    thread.join()
+    kinds = [one.kind for one in found[0].findings]
+    assert kinds == ([] if mode == 0o644 else [Kind.MODE])
+    assert found[0].verified_files == (3 if mode == 0o644 else 2)
+    assert_same(slow.stat(), slow.everything(), "after")
+    os.close(slow.root_fd)
+
+
+def test_a_throttled_look_starts_no_threads_to_wait_with(large: Watched) -> None:
+    for number in range(64):
+        path(large, f"new-{number}").mkdir()
+    progress = scan.Progress()
+    look = scan.Look(bytes_per_second=RATE)
+
+    def run() -> None:
+        with pytest.raises(UnverifiableError):
+            scan.compare_with(
+                large.root_fd,
+                large.baseline,
+                strict=True,
+                exclude=None,
+                threads=64,
+                progress=progress,
+                look=look,
+            )
+
+    before = threads()
+    thread = threading.Thread(target=run)
+    thread.start()
+    time.sleep(0.3)
+    during = threads() - before
+    progress.cancel()
+    thread.join()
+    assert 1 < during <= 1 + (os.cpu_count() or 1)
+
+
+def threads() -> int:
+    return len(os.listdir("/proc/self/task"))

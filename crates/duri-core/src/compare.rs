@@ -19,9 +19,10 @@ mod links;
 mod part;
 mod plan;
 mod remembered;
+mod tally;
 mod worker;
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use crate::attributes::Attributes;
@@ -36,6 +37,7 @@ use crate::notice::Notice;
 use crate::scan::{Request, Scan, ScanError};
 use part::{Looked, Partial};
 pub use plan::Part;
+pub use tally::Tally;
 use worker::{Task, Worker};
 
 /// What a comparison found.
@@ -52,6 +54,19 @@ pub struct Comparison {
     /// The parts that were looked at do not tell: there are no findings here, and nobody may take that
     /// for an answer. A comparison of the whole gives one.
     pub whole_needed: bool,
+}
+
+impl Comparison {
+    /// How many paths differ.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        tally::tally(&self.findings)
+    }
+
+    /// Name at most so many findings; return how many are not.
+    pub fn name_at_most(&mut self, most: usize) -> usize {
+        tally::truncate(&mut self.findings, most)
+    }
 }
 
 /// How much to look at. The default is everything.
@@ -71,6 +86,8 @@ pub(crate) struct Shared<'a> {
     expected: Expected<'a>,
     /// The size of all sealed files together: no larger file can be one of them.
     total_bytes: Option<u64>,
+    /// Of that, how much this comparison has set out to read.
+    admitted: AtomicU64,
     memory: Option<Remembered<'a>>,
     partial: Option<Partial<'a>>,
 }
@@ -155,6 +172,26 @@ pub fn compare(
     Ok(found)
 }
 
+/// What files may have grown by before anything is left unread: a few may, and are then named alone.
+const SPARE: u64 = 64 * 1024 * 1024;
+
+impl Shared<'_> {
+    /// Say why a file of this size is not worth reading; None where it is.
+    ///
+    /// Sealed files have a known size together. A larger one is none of them; and once far more than
+    /// all of them together was to be read, reading on would let whoever made files grow decide how
+    /// long that takes.
+    pub(crate) fn too_much(&self, size: u64) -> Option<String> {
+        let total = self.total_bytes?;
+        if size > total {
+            return Some(format!("file of {size} bytes, more than was sealed"));
+        }
+        let before = self.admitted.fetch_add(size, Ordering::Relaxed);
+        (before.saturating_add(size) > total.saturating_mul(2).saturating_add(SPARE))
+            .then(|| format!("file of {size} bytes, not read: all are far larger than was sealed"))
+    }
+}
+
 /// An answer, its counts still to be told.
 fn whole(findings: Vec<Finding>) -> Comparison {
     Comparison {
@@ -184,7 +221,8 @@ fn walk(
     let scan = Scan::new(request, &stop)?;
     let notice = request.notice.filter(|_| partial.is_none());
     let walk = notice.map(Notice::begin);
-    let shared = Shared { scan, expected, total_bytes, memory, partial };
+    let admitted = AtomicU64::new(0);
+    let shared = Shared { scan, expected, total_bytes, admitted, memory, partial };
     let mut walked = Walked::default();
     for worker in shared.scan.run(Task::Root, || Worker::new(&shared), tick)? {
         if let Some(errno) = worker.root_failed {

@@ -92,7 +92,7 @@ pub(crate) fn open_folder(
             return None;
         }
     };
-    scan.announce(&fd, &prefix);
+    scan.announce(&fd, &prefix, true);
     match Listing::read(&fd, buffer, scan.keeps(&prefix)) {
         Ok(listing) => Some(Folder { fd, prefix, listing }),
         Err(errno) => {

@@ -47,7 +47,7 @@ mod watcher;
 pub use algorithm::Algorithm;
 pub use attributes::Attributes;
 pub use checksums::Checksums;
-pub use compare::{Comparison, Look, Part, compare};
+pub use compare::{Comparison, Look, Part, Tally, compare};
 pub use control::Progress;
 pub use digest::hex_sha256;
 pub use duri_sha256::kernel;

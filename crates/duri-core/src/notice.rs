@@ -10,8 +10,9 @@ pub trait Notice: Sync {
     /// Take note of a folder that is about to be listed.
     ///
     /// Called from several threads. It cannot fail: what could not be done is for the implementor to
-    /// count. `path` is relative to the root, without a slash at its end, and empty for the root.
-    fn folder(&self, folder: BorrowedFd<'_>, path: &[u8]);
+    /// count. `path` is relative to the root, without a slash at its end, and empty for the root; `free`
+    /// says that its files' content may change freely.
+    fn folder(&self, folder: BorrowedFd<'_>, path: &[u8], free: bool);
 
     /// A file that may change freely, directly in this folder, has other names: it may be sealed under
     /// one of them.

@@ -116,9 +116,9 @@ impl<'a> Scan<'a> {
     }
 
     /// Tell of a folder that is about to be listed.
-    pub(crate) fn announce(&self, folder: &OwnedFd, prefix: &[u8]) {
+    pub(crate) fn announce(&self, folder: &OwnedFd, prefix: &[u8], free: bool) {
         if let Some(notice) = self.request.notice {
-            notice.folder(folder.as_fd(), without_slash(prefix));
+            notice.folder(folder.as_fd(), without_slash(prefix), free);
         }
     }
 

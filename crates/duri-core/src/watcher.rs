@@ -102,7 +102,8 @@ impl Watcher {
     /// # Errors
     /// The kernel's, which is counted too.
     pub fn watch(&self, folder: BorrowedFd<'_>, path: &[u8]) -> Result<(), Errno> {
-        adding::add(self, folder, path, Role::Scanned)
+        let free = adding::is_free(&self.filter, path);
+        adding::add(self, folder, path, Role::Scanned { free })
     }
 
     /// Watch a folder for the artifacts, wherever it lies; `path` names it among the refused.
@@ -158,9 +159,9 @@ impl AsFd for Watcher {
 }
 
 impl Notice for Watcher {
-    fn folder(&self, folder: BorrowedFd<'_>, path: &[u8]) {
+    fn folder(&self, folder: BorrowedFd<'_>, path: &[u8], free: bool) {
         // Counted where it fails; scans see the folder all the same.
-        let _ = self.watch(folder, path);
+        let _ = adding::add(self, folder, path, Role::Scanned { free });
     }
 
     fn linked(&self, folder: &[u8]) {

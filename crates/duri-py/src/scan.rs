@@ -98,6 +98,10 @@ pub(crate) struct Comparison {
     bytes_hashed: u64,
     duration_ns: u64,
     whole_needed: bool,
+    modified_files: usize,
+    missing_files: usize,
+    new_files: usize,
+    unnamed_findings: usize,
 }
 
 /// Findings as (kind, path, expected, actual).
@@ -178,7 +182,7 @@ pub(crate) fn seal(
 #[pyo3(signature = (
     root_fd, *, rules, algorithm, checksums, attributes, exclude, threads, progress,
     total_bytes = None, memory = None, reread = true, only = None, watcher = None,
-    bytes_per_second = None
+    bytes_per_second = None, most = None
 ))]
 #[allow(clippy::too_many_arguments, reason = "keyword arguments on the Python side")]
 pub(crate) fn compare(
@@ -197,6 +201,7 @@ pub(crate) fn compare(
     only: Option<Vec<(PyBackedBytes, bool)>>,
     watcher: Option<&Watcher>,
     bytes_per_second: Option<u64>,
+    most: Option<usize>,
 ) -> PyResult<Comparison> {
     let mut request = request(root_fd, rules, algorithm, exclude, threads, progress)?;
     request.notice = watcher.map(|watcher| &watcher.0 as &dyn Notice);
@@ -210,9 +215,11 @@ pub(crate) fn compare(
         only: only.as_deref(),
     };
     let attributes = attributes.map(|attributes| &attributes.0);
-    let found = run(py, |tick| {
+    let mut found = run(py, |tick| {
         duri_core::compare(request, &checksums.0, attributes, total_bytes, look, tick)
     })?;
+    let tally = found.tally();
+    let unnamed_findings = most.map_or(0, |most| found.name_at_most(most));
     Ok(Comparison {
         findings: tuples(py, found.findings)?,
         total_files: found.total_files,
@@ -220,6 +227,10 @@ pub(crate) fn compare(
         bytes_hashed: found.bytes_hashed,
         duration_ns: found.duration_ns,
         whole_needed: found.whole_needed,
+        modified_files: tally.modified,
+        missing_files: tally.missing,
+        new_files: tally.new,
+        unnamed_findings,
     })
 }
 

@@ -169,6 +169,9 @@ MEANINGS: dict[Kind, Meaning] = {
     Kind.KEYRING_WEAK: Meaning(
         Group.NOTES, "weak key handling", "The keys are kept in a way that prod refuses."
     ),
+    Kind.UNNAMED: Meaning(
+        Group.NOTES, "more than is named", "More differs than a watcher keeps the names of."
+    ),
 }
 
 

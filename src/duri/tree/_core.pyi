@@ -126,6 +126,16 @@ class Comparison:
     def whole_needed(self) -> bool:
         """The parts do not tell: this is no answer, and a comparison of the whole gives one."""
 
+    @property
+    def modified_files(self) -> int: ...
+    @property
+    def missing_files(self) -> int: ...
+    @property
+    def new_files(self) -> int: ...
+    @property
+    def unnamed_findings(self) -> int:
+        """How many findings there are beyond `most`."""
+
 @final
 class Memory:
     """What a comparison found, kept so that the next may look at less.
@@ -165,6 +175,7 @@ def compare(
     only: Sequence[tuple[bytes, bool]] | None = None,
     watcher: Watcher | None = None,
     bytes_per_second: int | None = None,
+    most: int | None = None,
 ) -> Comparison:
     """Compare; a file larger than `total_bytes`, all sealed files' size, is not read.
 

@@ -12,14 +12,13 @@ import msgspec
 
 from duri.errors import MalformedError, UnverifiableError
 from duri.policy import Policy
-from duri.tree import _core
+from duri.tree import _core, difference
 from duri.tree.progress import Progress
 from duri.tree.rules import compiled
-from duri.verdict import Finding, Kind, Status
+from duri.verdict import Finding, Kind
 
 __all__ = [
     "EVERYTHING",
-    "UNSEEN",
     "Baseline",
     "Checksums",
     "Comparison",
@@ -34,25 +33,6 @@ __all__ = [
 
 Checksums = _core.Checksums
 Memory = _core.Memory
-
-UNSEEN = frozenset({Kind.UNREADABLE, Kind.IO_ERROR})
-
-_DETAILS = {
-    Kind.MODIFIED: "the content is not what was sealed",
-    Kind.MISSING: "sealed, and not there",
-    Kind.NEW: "there, and not sealed",
-    Kind.TYPE: "another type of file than was sealed",
-    Kind.MODE: "the mode is not what was sealed",
-    Kind.LINK_TARGET: "the link leads elsewhere than was sealed",
-    Kind.CAPABILITY: "the file capability is not what was sealed",
-    Kind.OWNER: "the owner is not what was sealed",
-    Kind.HARD_LINK: "another name outside the sealed tree reaches this file",
-    Kind.MOUNT_POINT: "something is mounted here, over what was sealed",
-    Kind.CHANGING: "it is being written to while it is read",
-    Kind.EXECUTABLE: "executable, where the policy allows data only",
-    Kind.UNREADABLE: "it may not be read",
-    Kind.IO_ERROR: "reading it failed",
-}
 
 
 class Baseline(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +58,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
         only: the folders to look at, each with whether all below it is meant; None: all of them.
         watcher: told of each folder before it is listed.
         bytes_per_second: the most to read; None: as fast as it goes.
+        most: how many findings are named; what decides is named first. None: all.
     """
 
     memory: Memory | None = None
@@ -85,6 +66,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     only: tuple[tuple[bytes, bool], ...] | None = None
     watcher: _core.Watcher | None = None
     bytes_per_second: int | None = None
+    most: int | None = None
 
 
 EVERYTHING = Look()
@@ -105,6 +87,9 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     bytes_hashed: int
     duration_ms: int
     whole_needed: bool = False
+    modified_files: int = 0
+    missing_files: int = 0
+    new_files: int = 0
 
 
 def baseline(
@@ -218,6 +203,7 @@ def compare_with(
             only=look.only,
             watcher=look.watcher,
             bytes_per_second=look.bytes_per_second,
+            most=look.most,
         )
     except _core.ScanCancelled as error:
         raise UnverifiableError("the scan was cut short") from error
@@ -229,15 +215,21 @@ def compare_with(
             "attributes of another release", where=where, got=str(error)
         ) from error
     return Comparison(
-        findings=tuple(
-            _finding(Kind(kind), path, expected, actual, strict=strict)
-            for kind, path, expected, actual in found.findings
+        findings=(
+            *difference.unnamed(found.unnamed_findings),
+            *(
+                difference.finding(Kind(kind), path, expected, actual, strict=strict)
+                for kind, path, expected, actual in found.findings
+            ),
         ),
         total_files=found.total_files,
         verified_files=found.verified_files,
         bytes_hashed=found.bytes_hashed,
         duration_ms=found.duration_ns // 1_000_000,
         whole_needed=found.whole_needed,
+        modified_files=found.modified_files,
+        missing_files=found.missing_files,
+        new_files=found.new_files,
     )
 
 
@@ -277,22 +269,3 @@ def _parse_attributes(attributes: bytes) -> _core.Attributes:
     except _core.FormatError as error:
         where = "deployment_metadata.json"
         raise MalformedError("malformed attributes", where=where, got=str(error)) from error
-
-
-def _finding(
-    kind: Kind, path: bytes, expected: str | None, actual: str | None, *, strict: bool
-) -> Finding:
-    if kind in UNSEEN:
-        status = Status.UNVERIFIABLE
-    elif kind is Kind.NEW and not strict:
-        status = Status.VERIFIED
-    else:
-        status = Status.CORRUPTED
-    return Finding(
-        kind=kind,
-        status=status,
-        path=path,
-        expected=expected,
-        actual=actual,
-        detail=_DETAILS[kind],
-    )

@@ -16,7 +16,6 @@ from duri.policy import Policy
 from duri.tree import _core
 from duri.tree.comparison import (
     EVERYTHING,
-    UNSEEN,
     Baseline,
     Checksums,
     Comparison,
@@ -33,7 +32,6 @@ from duri.tree.rules import compiled
 
 __all__ = [
     "EVERYTHING",
-    "UNSEEN",
     "Baseline",
     "Checksums",
     "Comparison",

@@ -23,6 +23,7 @@ from duri import inspection
 from duri.errors import DuriError, UnverifiableError
 from duri.evidence import findings, folder
 from duri.inspection import Case, Weighed
+from duri.limits import MAX_WATCHED_FINDINGS
 from duri.settings import Settings
 from duri.tree import events, heap, scan
 from duri.verdict import Kind, Summary, Verdict
@@ -221,9 +222,10 @@ def _examine(
     look = scan.Look(
         memory=memory,
         reread=depth is Depth.FULL,
-        only=_only(wanted.named) if depth is Depth.PARTIAL else None,
+        only=wanted.named.folders if depth is Depth.PARTIAL else None,
         watcher=heard.watcher,
         bytes_per_second=wanted.bytes_per_second,
+        most=MAX_WATCHED_FINDINGS,
     )
     compared = inspection.compare(
         case, opened.fd, weighed, parsed=baseline, look=look, progress=progress
@@ -247,10 +249,6 @@ def _examine(
         ),
         authentic=weighed.is_authentic,
     )
-
-
-def _only(named: Named) -> tuple[tuple[bytes, bool], ...] | None:
-    return None if named.everything else named.folders
 
 
 def _has(standing: Standing | None, baseline: scan.Baseline) -> bool:

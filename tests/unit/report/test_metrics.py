@@ -336,12 +336,18 @@ def test_a_link_is_replaced_and_not_written_through(tmp_path: Path) -> None:
     assert not link.is_symlink()
 
 
-@pytest.mark.parametrize("name", ["missing/integrity.prom", "folder"])
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("missing/integrity.prom", "the metrics could not be written"),
+        ("folder", "something else than a file stands where the metrics go"),
+    ],
+)
 def test_a_failed_export_is_an_error_that_says_where_and_leaves_nothing(
-    name: str, tmp_path: Path
+    name: str, said: str, tmp_path: Path
 ) -> None:
     (tmp_path / "folder" / "x").mkdir(parents=True)
-    with pytest.raises(PublishError, match="the metrics could not be written") as caught:
+    with pytest.raises(PublishError, match=said) as caught:
         textfile.publish(str(tmp_path / name), b"new\n")
     assert caught.value.where == str(tmp_path / name)
     assert os.listdir(tmp_path) == ["folder"]

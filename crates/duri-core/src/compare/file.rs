@@ -184,9 +184,8 @@ impl Worker<'_> {
                 return Ok(());
             };
             content
-        } else if shared.total_bytes.is_some_and(|total| size > total) {
-            // No sealed file has this size, so its digest is another.
-            self.findings.push(modified(format!("file of {size} bytes, more than was sealed")));
+        } else if let Some(actual) = shared.too_much(size) {
+            self.findings.push(modified(actual));
             return Ok(());
         } else {
             if !self.hasher.has_room(size) {

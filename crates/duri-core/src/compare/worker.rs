@@ -131,7 +131,7 @@ impl<'a> Worker<'a> {
                 self.through(fd, Box::default(), &sealed, 0, queue);
                 return Ok(());
             }
-            scan.announce(&fd, b"");
+            scan.announce(&fd, b"", false);
             let listing = Listing::read(&fd, &mut self.buffer, scan.keeps(b""))?;
             let root = Arc::new(Folder { fd, prefix: Box::default(), listing });
             self.entries(&root, sealed, step, queue);
@@ -167,7 +167,7 @@ impl<'a> Worker<'a> {
             Step::Part(node) if through => return self.through(fd, prefix, &sealed, node, queue),
             Step::Part(_) | Step::Whole => {}
         }
-        scan.announce(&fd, &prefix);
+        scan.announce(&fd, &prefix, false);
         let listing = match Listing::read(&fd, &mut self.buffer, scan.keeps(&prefix)) {
             Ok(listing) => listing,
             Err(errno) => {

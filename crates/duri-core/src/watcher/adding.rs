@@ -34,7 +34,10 @@ const PATIENCE: usize = 16;
 /// Why a folder is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
-    Scanned,
+    /// Seen by a scan, as one whose content is free or not.
+    Scanned {
+        free: bool,
+    },
     Artifacts,
 }
 
@@ -59,7 +62,7 @@ pub(super) fn add(
     path: &[u8],
     role: Role,
 ) -> Result<(), Errno> {
-    let root = (role == Role::Scanned && path.is_empty()).then(|| place_of(folder)).flatten();
+    let root = (role != Role::Artifacts && path.is_empty()).then(|| place_of(folder)).flatten();
     let mut checked: Option<Checked> = None;
     let mut round = 0;
     loop {
@@ -82,15 +85,14 @@ pub(super) fn add(
             }
         };
         state.refused.remove(path);
-        if role == Role::Artifacts {
+        let Role::Scanned { free } = role else {
             state.table.set_artifacts(key);
             return Ok(());
-        }
+        };
         if root.is_some() {
             state.root.clone_from(&root);
         }
-        let place =
-            Place { path: path.into(), free: is_free(&watcher.filter, path), walk: state.walk };
+        let place = Place { path: path.into(), free, walk: state.walk };
         let watch = state.table.get(key);
         let known: Vec<Arc<[u8]>> = watch
             .into_iter()
@@ -162,7 +164,7 @@ fn leads(root: &[u8], path: &[u8], folder: BorrowedFd<'_>) -> bool {
 }
 
 /// Say whether a folder or one above it may change freely, asked from the top as a scan does.
-fn is_free(filter: &Filter, path: &[u8]) -> bool {
+pub(super) fn is_free(filter: &Filter, path: &[u8]) -> bool {
     let ends = memchr::memchr_iter(b'/', path).chain([path.len()]);
     ends.filter(|end| *end > 0).any(|end| filter.rules.is_mutable(&path[..end], true))
 }

@@ -110,3 +110,48 @@ fn take(
         state.end_of(handle);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd as _;
+
+    use super::super::{Queue, Source, Watcher};
+    use super::{Changes, take};
+    use crate::rules::{Patterns, Rules};
+    use rustix::io::Errno;
+
+    fn watcher() -> Watcher {
+        let none = Patterns { ignore: &[], mutable: &[], append_only: &[], external_links: &[] };
+        let rules = Rules::new(none, false, false).unwrap();
+        Watcher::new(Source::Inotify, rules, None).unwrap()
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_lost_and_what_was_read_is_not() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = std::fs::File::open(place.path()).unwrap();
+        let mut watcher = watcher();
+        watcher.watch(folder.as_fd(), b"").unwrap();
+        std::fs::write(place.path().join("name"), b"x").unwrap();
+        let changes = watcher.read();
+        assert!(
+            !changes.lost && changes.failed.is_none() && changes.folders.contains_key(&b""[..])
+        );
+        // A folder is no queue of events.
+        watcher.queue = Queue::Inotify(folder.into());
+        let changes = watcher.read();
+        assert!(changes.lost);
+        assert_eq!(changes.failed, Some(Errno::ISDIR));
+    }
+
+    #[test]
+    fn an_event_that_does_not_say_where_is_lost_and_one_of_a_forgotten_folder_is_not() {
+        let watcher = watcher();
+        for (key, lost) in [(None, true), (Some(Box::from(&b"forgotten"[..])), false)] {
+            let event = duri_fanotify::Event { mask: 2, pid: 1, key, name: Some(b"name") };
+            let mut changes = Changes::default();
+            take(&watcher, &mut watcher.state(), &event, &mut changes);
+            assert_eq!((changes.lost, changes.folders.len()), (lost, 0));
+        }
+    }
+}
