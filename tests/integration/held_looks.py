@@ -17,48 +17,64 @@ import os
 import runpy
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from duri.watch import arrivals, examination, running, settling
+from duri.watch.examination import Examined
 
 
 class CrashError(BaseException):
     """What nobody expects."""
 
 
-def main() -> None:
-    """Change the looks, and be `duri`."""
-    folder = Path(sys.argv[1])
-    sys.argv = sys.argv[2:]
-    real = examination.examine
+class Asked:
+    """What is asked for in a folder."""
 
-    def asked(name: str) -> str | None:
+    def __init__(self, folder: Path) -> None:
+        """Look there."""
+        self.folder = folder
+
+    def __getitem__(self, name: str) -> str | None:
+        """Return the argument of what is asked for; None where it is not."""
         try:
-            return os.readlink(folder / name)
+            return os.readlink(self.folder / name)
         except OSError:
             return None
 
-    def examine(*args: Any, **options: Any) -> examination.Examined:  # noqa: ANN401 - passed on
-        if asked("fail"):
-            raise OSError(5, "Input/output error")
-        if asked("crash"):
-            raise CrashError
-        examined = real(*args, **options)
-        while asked("hold"):
-            (folder / "held").touch()
-            time.sleep(0.01)
-        if names := asked("switch"):
-            switch(Path(names.split(":")[0]), [Path(name) for name in names.split(":")[1:]])
-        return examined
 
-    examination.examine = examine
-    if still := asked("still"):
+def main() -> None:
+    """Change the looks, and be `duri`."""
+    asked = Asked(Path(sys.argv[1]))
+    sys.argv = sys.argv[2:]
+    examination.examine = altered(examination.examine, asked)
+    if still := asked["still"]:
         running.STILL = float(still)
-    if longest := asked("longest"):
+    if longest := asked["longest"]:
         for module in (arrivals, settling):
             vars(module)["UPDATE_LONGEST"] = float(longest)
     runpy.run_path(sys.argv[0], run_name="__main__")
+
+
+def altered(real: Callable[..., Examined], asked: Asked) -> Callable[..., Examined]:
+    """Return the look with what is asked for before and after it."""
+
+    def examine(*args: Any, **options: Any) -> Examined:  # noqa: ANN401 - passed on
+        if asked["fail"]:
+            raise OSError(5, "Input/output error")
+        if asked["crash"]:
+            raise CrashError
+        examined = real(*args, **options)
+        while asked["hold"]:
+            (asked.folder / "held").touch()
+            time.sleep(0.01)
+        if names := asked["switch"]:
+            link, *folders = map(Path, names.split(":"))
+            switch(link, folders)
+        return examined
+
+    return examine
 
 
 def switch(link: Path, folders: list[Path]) -> None:

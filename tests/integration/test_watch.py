@@ -247,7 +247,8 @@ def test_port_that_is_taken_is_a_problem_and_no_end(
     port = watcher.address.rsplit(":", 1)[1].rstrip("/")
     second = home / "second"
     second.mkdir()
-    options = ["--keyring", shop.keyring, "--listen", f"127.0.0.1:{port}"]
+    options: list[str | Path] = ["--keyring", shop.keyring]
+    options += ["--listen", f"127.0.0.1:{port}"]
     with watching(shop.root, *options, home=second, serve=False) as other:
         other.until(lambda: other.events("watch.problem"), about="a problem")
         assert other.events("watch.problem")[0]["about"] == "http"

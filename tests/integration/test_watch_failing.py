@@ -1,6 +1,7 @@
 """Looks that fail, that stand still, that end the watcher: what is told then, and by whom."""
 
 import contextlib
+import itertools
 import json
 import signal
 import socket
@@ -93,7 +94,7 @@ def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
 
 
 @pytest.mark.parametrize("still", [60, 1], ids=["that-moves", "that-is-stuck"])
-def test_supervisor_is_told_of_life_during_a_long_look_unless_it_is_stuck(  # noqa: PLR0913 - fixtures
+def test_supervisor_is_told_of_life_during_a_long_look_unless_it_is_stuck(
     shop: Shop, home: Path, looks: Looks, supervisor: Supervisor, tmp_path: Path, still: int
 ) -> None:
     looks.ask("still", still)
@@ -109,7 +110,7 @@ def test_supervisor_is_told_of_life_during_a_long_look_unless_it_is_stuck(  # no
         watcher.until(lambda: looks.is_held, about="a first look")
         began = time.monotonic()
         times = [began, *supervisor.fed(2.5 * WATCHDOG_SECONDS)]
-        gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+        gaps = [after - before for before, after in itertools.pairwise(times)]
         if still > 1:
             assert max(gaps) < WATCHDOG_SECONDS
             assert times[-1] > began + WATCHDOG_SECONDS

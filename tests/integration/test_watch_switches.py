@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import pytest
 from tests.conftest import RunDuri
-from tests.integration.holding import Looks
 from tests.integration.held_looks import switch
+from tests.integration.holding import Looks
 from tests.integration.shop import Shop
 from tests.integration.watching import Watcher, watching
 

@@ -43,8 +43,12 @@ use worker::{Task, Worker};
 /// What a comparison found.
 #[derive(Debug)]
 pub struct Comparison {
-    /// By path, then kind.
+    /// By path, then kind; as many as were asked for, those first that decide.
     pub findings: Vec<Finding>,
+    /// How many there are beyond these.
+    pub unnamed_findings: usize,
+    /// How many paths differ, named or not.
+    pub tally: Tally,
     /// How many files the seal has.
     pub total_files: usize,
     /// How many of them are exactly as sealed.
@@ -56,19 +60,6 @@ pub struct Comparison {
     pub whole_needed: bool,
 }
 
-impl Comparison {
-    /// How many paths differ.
-    #[must_use]
-    pub fn tally(&self) -> Tally {
-        tally::tally(&self.findings)
-    }
-
-    /// Name at most so many findings; return how many are not.
-    pub fn name_at_most(&mut self, most: usize) -> usize {
-        tally::truncate(&mut self.findings, most)
-    }
-}
-
 /// How much to look at. The default is everything.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Look<'a> {
@@ -78,6 +69,8 @@ pub struct Look<'a> {
     pub unchanged_unread: bool,
     /// Look at these folders only. Without a memory there is nothing to complete the answer from.
     pub only: Option<&'a [Part]>,
+    /// Name no more findings than this; all of them by default.
+    pub most: Option<usize>,
 }
 
 /// What the workers share.
@@ -165,7 +158,8 @@ pub fn compare(
         findings.extend(links::found(&expected, walked.names));
         finding::sort(&mut findings);
         let verified_files = walked.verified - links::alone(&findings);
-        Comparison { verified_files, bytes_hashed: walked.bytes_hashed, ..whole(findings) }
+        let answer = whole(&findings, look.most);
+        Comparison { verified_files, bytes_hashed: walked.bytes_hashed, ..answer }
     };
     found.total_files = checksums.len();
     found.duration_ns = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
@@ -192,10 +186,13 @@ impl Shared<'_> {
     }
 }
 
-/// An answer, its counts still to be told.
-fn whole(findings: Vec<Finding>) -> Comparison {
+/// An answer about sorted findings, its other counts still to be told.
+fn whole(findings: &[Finding], most: Option<usize>) -> Comparison {
+    let (named, unnamed_findings) = tally::named(findings, most);
     Comparison {
-        findings,
+        findings: named,
+        unnamed_findings,
+        tally: tally::tally(findings),
         total_files: 0,
         verified_files: 0,
         bytes_hashed: 0,

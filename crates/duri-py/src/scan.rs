@@ -213,13 +213,12 @@ pub(crate) fn compare(
         memory: memory.map(|memory| &memory.0),
         unchanged_unread: !reread,
         only: only.as_deref(),
+        most,
     };
     let attributes = attributes.map(|attributes| &attributes.0);
-    let mut found = run(py, |tick| {
+    let found = run(py, |tick| {
         duri_core::compare(request, &checksums.0, attributes, total_bytes, look, tick)
     })?;
-    let tally = found.tally();
-    let unnamed_findings = most.map_or(0, |most| found.name_at_most(most));
     Ok(Comparison {
         findings: tuples(py, found.findings)?,
         total_files: found.total_files,
@@ -227,10 +226,10 @@ pub(crate) fn compare(
         bytes_hashed: found.bytes_hashed,
         duration_ns: found.duration_ns,
         whole_needed: found.whole_needed,
-        modified_files: tally.modified,
-        missing_files: tally.missing,
-        new_files: tally.new,
-        unnamed_findings,
+        modified_files: found.tally.modified,
+        missing_files: found.tally.missing,
+        new_files: found.tally.new,
+        unnamed_findings: found.unnamed_findings,
     })
 }
 

@@ -5,6 +5,7 @@ in large pieces, so that a storm of them costs little. Only one watcher is liste
 """
 
 import asyncio
+import os
 from collections.abc import Callable
 
 from duri.tree import events
@@ -60,16 +61,15 @@ class Hearing:
         watcher = self._watcher
         if watcher is None:
             return
-        try:
-            changes = events.read(watcher)
-        except OSError as error:
-            self.follow(None)
-            self._deaf(error)
-            return
+        changes = events.read(watcher)
         if changes.events or changes.lost:
             self.moved_at = self._clock.monotonic()
             self.pending.add(changes, self.moved_at)
             self._heard(changes)
+        if changes.failed is not None:
+            self.follow(None)
+            self._deaf(OSError(changes.failed, os.strerror(changes.failed)))
+            return
         loop = asyncio.get_running_loop()
         loop.remove_reader(watcher.fileno())
         loop.call_later(COALESCE, self._listen)

@@ -90,16 +90,17 @@ pub(super) fn compare(
         return Ok(cannot_tell(memory));
     }
     let verified_files = state.files.verified() - links::alone(&findings);
-    state.findings.clone_from(&findings);
+    state.findings = findings;
     state.trust = Trust::All;
     memory.publish(verified_files);
-    Ok(Comparison { verified_files, bytes_hashed: walked.bytes_hashed, ..whole(findings) })
+    let answer = whole(&state.findings, look.most);
+    Ok(Comparison { verified_files, bytes_hashed: walked.bytes_hashed, ..answer })
 }
 
 /// The answer that is none.
 fn cannot_tell(memory: &Memory) -> Comparison {
     memory.publish(0);
-    Comparison { whole_needed: true, ..whole(Vec::new()) }
+    Comparison { whole_needed: true, ..whole(&[], None) }
 }
 
 /// Say whether each sealed file is verified, or something was found at it or at a folder above it.

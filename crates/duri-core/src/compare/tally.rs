@@ -29,19 +29,24 @@ pub(crate) fn tally(findings: &[Finding]) -> Tally {
     tally
 }
 
-/// Keep at most `most` findings, sorted, and say how many were left out.
-pub(crate) fn truncate(findings: &mut Vec<Finding>, most: usize) -> usize {
-    let left_out = findings.len().saturating_sub(most);
-    if left_out > 0 {
-        findings.sort_by_key(|finding| match finding.kind {
-            kind if is_unseen(kind) => 0,
-            Kind::New => 2,
-            _ => 1,
-        });
-        findings.truncate(most);
-        finding::sort(findings);
+/// Return at most `most` of sorted findings, sorted, and how many are left out.
+pub(crate) fn named(findings: &[Finding], most: Option<usize>) -> (Vec<Finding>, usize) {
+    let most = most.unwrap_or(usize::MAX);
+    if findings.len() <= most {
+        return (findings.to_vec(), 0);
     }
-    left_out
+    let ranked = (0..=2).flat_map(|rank| findings.iter().filter(move |one| rank_of(one) == rank));
+    let mut named: Vec<Finding> = ranked.take(most).cloned().collect();
+    finding::sort(&mut named);
+    (named, findings.len() - most)
+}
+
+fn rank_of(finding: &Finding) -> u8 {
+    match finding.kind {
+        kind if is_unseen(kind) => 0,
+        Kind::New => 2,
+        _ => 1,
+    }
 }
 
 fn is_unseen(kind: Kind) -> bool {
@@ -50,7 +55,7 @@ fn is_unseen(kind: Kind) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Tally, tally, truncate};
+    use super::{Tally, named, tally};
     use crate::finding::{Finding, Kind, sort};
 
     fn findings(rows: &[(Kind, &str)]) -> Vec<Finding> {
@@ -80,13 +85,13 @@ mod tests {
         let rows =
             [(Kind::New, "a"), (Kind::New, "b"), (Kind::Modified, "y"), (Kind::IoError, "z")];
         let kept = |most| {
-            let mut found = findings(&rows);
-            let left_out = truncate(&mut found, most);
-            (left_out, found.iter().map(|one| one.kind).collect::<Vec<_>>())
+            let (named, left_out) = named(&findings(&rows), Some(most));
+            (left_out, named.iter().map(|one| one.kind).collect::<Vec<_>>())
         };
         assert_eq!(kept(1), (3, vec![Kind::IoError]));
         assert_eq!(kept(2), (2, vec![Kind::Modified, Kind::IoError]));
         assert_eq!(kept(3), (1, vec![Kind::New, Kind::Modified, Kind::IoError]));
         assert_eq!(kept(4).0, 0);
+        assert_eq!(named(&findings(&rows), None).0, findings(&rows));
     }
 }
