@@ -9,7 +9,7 @@ use std::os::fd::BorrowedFd;
 pub trait Notice: Sync {
     /// Take note of a folder that is about to be listed.
     ///
-    /// Called from several threads. It cannot fail: what could not be done is for the implementor to
+    /// Called from several threads. It cannot fail: what could not be done is for the implementer to
     /// count. `path` is relative to the root, without a slash at its end, and empty for the root; `free`
     /// says that its files' content may change freely.
     fn folder(&self, folder: BorrowedFd<'_>, path: &[u8], free: bool);
