@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from tests.integration.holding import Looks
 from tests.integration.shop import Shop
 from tests.integration.watching import Watcher, watching
 
@@ -60,6 +61,17 @@ def test_scan_that_outlasts_its_interval_hides_nothing_and_never_overlaps(
             lambda: (at := full_scan(watcher)) and at > began and at, about="the next full scan"
         )
         assert following + 1 > ended  # whole seconds are told
+
+
+def test_first_scan_is_dated_by_its_end(shop: Shop, home: Path, looks: Looks) -> None:
+    looks.ask("hold")
+    with watching(shop.root, "--keyring", shop.keyring, home=home, prefix=looks.prefix) as watcher:
+        watcher.until(lambda: looks.is_held, about="a first look")
+        time.sleep(2.5)
+        released = time.time()
+        looks.ask_no_more("hold")
+        watcher.until_status("verified")
+        assert watcher.metrics()[ENDED] > released - 1
 
 
 def test_scan_is_dated_by_its_end(large: Shop, home: Path) -> None:

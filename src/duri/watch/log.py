@@ -44,27 +44,30 @@ class Log:
 
     def say(self, event: str, *, level: str = "info", **fields: object) -> None:
         """Write what happened; fields that are None are left out."""
-        self._put(self._line(event, level, fields))
+        if self._has_room():
+            self._waiting.put(self._line(event, level, fields))
 
     def verdict(self, verdict: Verdict, event: str, *, reason: str | None = None) -> None:
         """Write what a look found."""
-        fields = lines.line(verdict, event=event, reason=reason, time=self._now())
-        self._put(lines.written(fields, as_json=self._as_json))
+        if self._has_room():
+            fields = lines.line(verdict, event=event, reason=reason, time=self._now())
+            self._waiting.put(lines.written(fields, as_json=self._as_json))
 
     def close(self) -> None:
         """Write what waits, if somebody reads it."""
         self._waiting.put(None)
         self._thread.join(LAST_WORDS)
 
-    def _put(self, line: bytes) -> None:
+    def _has_room(self) -> bool:
+        """Say whether one more line may wait; what was dropped before it is said first."""
         if self._waiting.qsize() >= MAX_WAITING:
             self._dropped += 1
-            return
+            return False
         if self._dropped:
             dropped, self._dropped = self._dropped, 0
             fields: dict[str, object] = {"lines": dropped, "reason": "nobody read the log"}
             self._waiting.put(self._line("watch.log_dropped", "warning", fields))
-        self._waiting.put(line)
+        return True
 
     def _line(self, event: str, level: str, fields: dict[str, object]) -> bytes:
         known = {name: _printable(value) for name, value in fields.items() if value is not None}

@@ -37,6 +37,9 @@ POLL = 0.5
 ERROR_PAUSE = 1.0
 """Seconds before the loop goes on after a failure that nobody expected."""
 
+LONGEST_SLEEP = 20.0
+"""Seconds after which the loop turns though nothing happens: that it turns is what shows it lives."""
+
 RESTLESS = 3
 """Looks in a row at a root that had become another when they ended; then there is no verdict."""
 
@@ -285,7 +288,7 @@ class Loop:
     async def _sleep(self, seconds: float) -> None:
         """Wait, at most so long, until something wakes the loop."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), max(0.0, min(seconds, 60.0)))
+            await asyncio.wait_for(self._wake.wait(), max(0.0, min(seconds, LONGEST_SLEEP)))
         self._wake.clear()
 
     async def _end(self) -> None:

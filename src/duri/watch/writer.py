@@ -126,16 +126,20 @@ class Writer:
             return
         if self._log is None:
             return
-        self._log.flush(self._wall())
-        while self._early:
-            entry, at = self._early[0]
-            self._log.append(entry, now=at)
-            self._early.popleft()
-        self._note(receipts=ReceiptLog(**msgspec.structs.asdict(self._log.health)))
+        try:
+            self._log.flush(self._wall())
+            while self._early:
+                entry, at = self._early.popleft()  # the log keeps it, whatever happens
+                self._log.append(entry, now=at)
+        finally:
+            self._note(receipts=ReceiptLog(**msgspec.structs.asdict(self._log.health)))
 
     def _close(self) -> None:
-        if self._log is not None:
-            self._log.close(self._wall())
+        try:
+            self._drain()
+        finally:
+            if self._log is not None:
+                self._log.close(self._wall())
 
     def _export(self) -> None:
         assert self._path is not None  # noqa: S101 - asked before; for the type checker
