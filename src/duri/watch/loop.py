@@ -38,7 +38,7 @@ ERROR_PAUSE = 1.0
 """Seconds before the loop goes on after a failure that nobody expected."""
 
 LONGEST_SLEEP = 20.0
-"""Seconds after which the loop turns though nothing happens: that it turns is what shows it lives."""
+"""Seconds after which the loop turns though nothing happens, which shows that it lives."""
 
 RESTLESS = 3
 """Looks in a row at a root that had become another when they ended; then there is no verdict."""
