@@ -9,6 +9,7 @@ second, with a last receipt; SIGHUP reads settings, keyring and policy again.
 
 import asyncio
 import contextlib
+import gc
 import os
 import platform
 import resource
@@ -175,6 +176,9 @@ async def _live(publication: Publication, loop: Loop, server: Server | None) -> 
     running.add_signal_handler(signal.SIGHUP, loop.reload)
     serving = None if server is None else asyncio.create_task(server.run())
     publication.started()
+    # What was imported stays: looking for garbage in it again and again costs an idle process most.
+    gc.collect()
+    gc.freeze()
     try:
         await loop.run()
     finally:
