@@ -222,6 +222,7 @@ class Publication:
     def planned(self, at: float) -> None:
         """Take note of when the next scan is due, in Unix seconds."""
         self.snapshot = msgspec.structs.replace(self.snapshot, next_scan_at=at)
+        self._count()
 
     def clock_jumped(self, seconds: float) -> None:
         """Tell that the wall clock was set."""
