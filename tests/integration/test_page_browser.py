@@ -189,9 +189,10 @@ def test_change_shows_by_itself_and_keeps_what_was_opened(
         summary = page.locator(f"details[data-key='{closed}'] > summary")
         summary.focus()
         summary.press("Enter")
+        # Focusing has scrolled already; the wheel does so a moment later.
+        scrolled = page.evaluate("window.scrollY") + 400
         page.mouse.wheel(0, 400)
-        page.wait_for_function("window.scrollY > 0")
-        scrolled = page.evaluate("window.scrollY")
+        page.wait_for_function("expected => window.scrollY === expected", arg=scrolled)
         changed = msgspec.structs.replace(
             STATES["corrupted-many"], version=13, problems=("the disk is full",)
         )
