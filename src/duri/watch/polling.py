@@ -61,9 +61,12 @@ class Polling:
 
     def looks_at(self, subject: Subject, standing: Standing | None) -> None:
         """Take note of the root that a look is about to open."""
-        identity = self._identity(subject, standing)
-        if identity is not None:
-            self._known = identity
+        fd = None if standing is None else target.reopened(standing.opened, subject.target)
+        if fd is not None and standing is not None:
+            os.close(fd)  # looking for a process by its name costs more than the look itself
+            self._known = standing.opened.identity
+        else:
+            self._known = self._identity(subject, standing) or self._known
 
     def found(self, standing: Standing | None) -> None:
         """Take note of the root that a look has opened; None where it could not."""
