@@ -181,7 +181,7 @@ def compare(
         parsed = parsed or baseline(weighed)
         if parsed is None:
             return Compared()
-        found = scan.compare_with(
+        found = scan.compare(
             root_fd,
             parsed,
             strict=weighed.strict,

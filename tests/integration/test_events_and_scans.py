@@ -154,7 +154,7 @@ IN_NAMESPACE = textwrap.dedent("""
             ).watcher
 
         def look(self, only=None, memory=None):
-            return scan.compare_with(
+            return scan.compare(
                 self.fd, self.baseline, strict=True, exclude=None, threads=2,
                 look=scan.Look(
                     memory=memory or self.memory, watcher=self.watcher, only=only,

@@ -41,10 +41,12 @@ def compared(root: bytes, sealed: scan.Sealed) -> tuple[Finding, ...]:
     try:
         return scan.compare(
             root_fd,
-            checksums=sealed.checksums,
-            attributes=sealed.attributes,
-            policy=POLICY,
-            algorithm="sha256",
+            scan.baseline(
+                checksums=sealed.checksums,
+                attributes=sealed.attributes,
+                policy=POLICY,
+                algorithm="sha256",
+            ),
             strict=True,
             exclude=None,
             threads=3,

@@ -35,7 +35,7 @@ class Watched:
         )
 
     def look(self, look: scan.Look) -> scan.Comparison:
-        return scan.compare_with(
+        return scan.compare(
             self.root_fd,
             self.baseline,
             strict=True,

@@ -143,7 +143,7 @@ def cancelled(tree: Watched, look: scan.Look) -> float:
 
 
 def compared(tree: Watched, look: scan.Look, progress: scan.Progress) -> scan.Comparison:
-    return scan.compare_with(
+    return scan.compare(
         tree.root_fd,
         tree.baseline,
         strict=True,
@@ -400,7 +400,7 @@ def test_a_throttled_look_starts_no_threads_to_wait_with(large: Watched) -> None
 
     def run() -> None:
         with pytest.raises(UnverifiableError):
-            scan.compare_with(
+            scan.compare(
                 large.root_fd,
                 large.baseline,
                 strict=True,

@@ -26,7 +26,6 @@ __all__ = [
     "Memory",
     "baseline",
     "compare",
-    "compare_with",
     "load",
     "parse",
 ]
@@ -116,48 +115,6 @@ def baseline(
 
 
 def compare(
-    root_fd: int,
-    *,
-    checksums: bytes,
-    attributes: bytes | None,
-    policy: Policy,
-    algorithm: str,
-    strict: bool,
-    exclude: bytes | None,
-    threads: int,
-    total_bytes: int | None = None,
-    progress: Progress | None = None,
-) -> Comparison:
-    """Compare a tree with its authenticated seal.
-
-    Args:
-        root_fd: the root, as `open_root` gave it.
-        checksums: the bytes of `checksums.json`.
-        attributes: the raw `attributes` of the metadata; None leaves them unjudged.
-        policy: the sealed policy.
-        algorithm: the sealed hash algorithm.
-        strict: whether a new file fails.
-        exclude: the artifacts folder relative to the root, left out of the scan.
-        threads: how many read and hash at once.
-        total_bytes: the sealed files' size together; a larger file is modified, and is not read.
-        progress: counters to add to; cancelling them cancels the scan.
-
-    Raises:
-        MalformedError: the checksums or the attributes are not canonical.
-        UnverifiableError: it was cancelled, or no thread could be started.
-    """
-    return compare_with(
-        root_fd,
-        baseline(checksums=checksums, attributes=attributes, policy=policy, algorithm=algorithm),
-        strict=strict,
-        exclude=exclude,
-        threads=threads,
-        total_bytes=total_bytes,
-        progress=progress,
-    )
-
-
-def compare_with(
     root_fd: int,
     parsed: Baseline,
     *,

@@ -23,7 +23,6 @@ from duri.tree.comparison import (
     Memory,
     baseline,
     compare,
-    compare_with,
     load,
     parse,
 )
@@ -41,7 +40,6 @@ __all__ = [
     "Sealed",
     "baseline",
     "compare",
-    "compare_with",
     "kernel",
     "load",
     "open_root",

@@ -17,11 +17,12 @@ from duri.evidence import canonical, envelope
 from duri.limits import MAX_PAE_BYTES, MAX_RECEIPT_BYTES
 from duri.report import document
 from duri.report.receipt import key as keys
-from duri.report.receipt.entry import entry_of, identity_of
+from duri.report.receipt.entry import entry_of
 from duri.report.receipt.receipt import (
     FIRST,
     PAYLOAD_TYPE,
     Entry,
+    Identity,
     Kind,
     Receipt,
     ScanKind,
@@ -122,7 +123,7 @@ def test_longest_texts_fit_into_one_message_of_a_key_service(signer: keys.WatchK
         scan_kind=ScanKind.PARTIAL,
         interval=86_400,
         since=NOW,
-        identity=identity_of(os.stat("/"), boot="01234567-89ab-cdef-0123-456789abcdef"),
+        identity=Identity(device=2049, inode=2, boot="01234567-89ab-cdef-0123-456789abcdef"),
         events_lost=2**60,
         note=long,
     )

@@ -1,4 +1,4 @@
-"""A verdict as the entry of a receipt, and which folder its root was.
+"""A verdict as the entry of a receipt.
 
 Guarantees: the digest of the findings is that of the list in `duri verify --json`, compact, with
 keys sorted, so `jq -cjS .findings | sha256sum` repeats it. Names of files stand in no receipt.
@@ -68,8 +68,3 @@ def entry_of(
         events_lost=events_lost,
         note=note,
     )
-
-
-def identity_of(status: os.stat_result, *, boot: str | None = None) -> Identity:
-    """Return which folder this is; `boot` is /proc/sys/kernel/random/boot_id."""
-    return Identity(device=status.st_dev, inode=status.st_ino, boot=boot)
